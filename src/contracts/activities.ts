@@ -1,0 +1,114 @@
+/**
+ * What workflows ask of activities: the one place where both sides meet. Types only. Inputs and results are history: each is
+ * bounded, and holds counts, hashes and positions, never key lists.
+ */
+import type { MergeCursor } from './cursor.ts';
+import type { Limits } from './limits.ts';
+import type { PlanTotals } from './plan.ts';
+import type { PlanReport, Report, VerifyReport } from './report.ts';
+import type { Requests, Tally } from './tally.ts';
+
+/** Who asks: the root workflow. */
+export interface RunIdentity {
+  readonly id: string;
+  readonly stamp: string;
+  readonly startedMs: number;
+}
+
+/** What every later call needs to find the run's artefacts. Hashes pin them. */
+export interface RunRef extends RunIdentity {
+  /** Store, bucket and prefix of the control folder of this run: `…/_tributary/runs/<stamp>/`. */
+  readonly control: { readonly store: string; readonly bucket: string; readonly prefix: string };
+  readonly specHash: string;
+  /** Control folder that holds the plan: this run's own, or that of the planning run for `apply`. */
+  readonly planStamp: string;
+}
+
+export interface ResolvedRun {
+  readonly run: RunRef;
+  /** For people: `s3://…`, without store names. */
+  readonly source: string;
+  readonly target: string;
+  readonly label: string | null;
+  /** Hash of the canonical target: the lease is named by it. */
+  readonly targetHash: string;
+  readonly limits: Limits;
+  readonly onError: 'continue' | 'stop';
+  readonly verify: 'none' | 'size' | 'content';
+  readonly dryRun: boolean;
+  /** Hash of the sealed plan to apply, or null where the run plans for itself. */
+  readonly planHash: string | null;
+  /** Whether the server knows our search attributes. */
+  readonly searchAttributes: boolean;
+}
+
+export interface PlanPageInput { readonly run: RunRef; /** The last segment written, or null at the start. */ readonly segment: string | null }
+export interface PlanPageResult { readonly segment: string; readonly done: boolean; readonly totals: PlanTotals }
+
+export interface SealPlanInput { readonly run: RunRef; readonly segment: string }
+export interface SealedPlanRef { readonly planHash: string; readonly totals: PlanTotals; /** Batches of each work page. */ readonly workPages: readonly number[] }
+
+export interface DescribeBatchesInput { readonly run: RunRef; readonly planHash: string; readonly page: number }
+/** For the UI: a line a batch of the page, in order, at most 80 characters each. */
+export type BatchSummaries = readonly string[];
+
+export interface MergeChunksInput {
+  readonly run: RunRef;
+  readonly planHash: string;
+  readonly page: number;
+  readonly batch: number;
+  /** Where to go on; null at the start. */
+  readonly cursor: MergeCursor | null;
+  /** This call's share of the run's limits. */
+  readonly limits: Limits;
+  readonly onError: 'continue' | 'stop';
+}
+export interface MergeChunksResult { readonly cursor: MergeCursor }
+
+export interface AbortUploadsInput { readonly run: RunRef; readonly planHash: string; readonly page: number; readonly batch: number; readonly cursor: MergeCursor }
+
+export interface VerifyPageInput {
+  readonly run: RunRef; readonly planHash: string; readonly mode: 'size' | 'content';
+  /** Opaque: where the walk goes on. */
+  readonly cursor: string | null;
+}
+export interface VerifyPageResult { readonly cursor: string | null; readonly differences: number; readonly requests: Requests }
+
+export interface WriteReportInput {
+  readonly run: RunRef;
+  readonly source: string;
+  readonly target: string;
+  readonly label: string | null;
+  readonly planHash: string | null;
+  readonly status: 'completed' | 'failed' | 'cancelled';
+  readonly planned: PlanTotals | null;
+  readonly tally: Tally;
+  readonly verify: { readonly mode: 'none' | 'size' | 'content'; readonly differences: number };
+}
+
+export interface VerifyRunInput { readonly run: string; readonly mode: 'size' | 'content' }
+
+/** Control activities: queue `tributary`. */
+export interface ControlActivities {
+  /** Parses the input, fills in defaults and writes spec.json. @throws TRB-INVALID-INPUT */
+  resolveSpec(input: { readonly identity: RunIdentity; readonly raw: unknown }): Promise<ResolvedRun>;
+  /** Name of the run that holds the lease on this target, or null where it has just ended. */
+  findLeaseHolder(input: { readonly leaseId: string }): Promise<string | null>;
+  /** Tries what the run needs on both sides, and refuses where the target holds merged output of the source already. */
+  checkAccess(input: { readonly run: RunRef }): Promise<void>;
+  planPage(input: PlanPageInput): Promise<PlanPageResult>;
+  sealPlan(input: SealPlanInput): Promise<SealedPlanRef>;
+  /** Checks a plan made by another run against its hash. @throws TRB-PLAN-LOST */
+  openPlan(input: { readonly run: RunRef; readonly planHash: string }): Promise<SealedPlanRef>;
+  describeBatches(input: DescribeBatchesInput): Promise<BatchSummaries>;
+  verifyPage(input: VerifyPageInput): Promise<VerifyPageResult>;
+  writeReport(input: WriteReportInput): Promise<Report>;
+  writePlanReport(input: { readonly run: RunRef; readonly source: string; readonly target: string; readonly label: string | null; readonly plan: SealedPlanRef }): Promise<PlanReport>;
+  abortUploads(input: AbortUploadsInput): Promise<void>;
+  verifyAll(input: VerifyRunInput): Promise<VerifyReport>;
+}
+
+/** Data activities: queue `tributary-data`. */
+export interface DataActivities {
+  mergeChunks(input: MergeChunksInput): Promise<MergeChunksResult>;
+}

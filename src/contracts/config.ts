@@ -1,0 +1,52 @@
+/**
+ * The worker's configuration: `tributary.yaml`, each key overridable by the environment and by flags. Stores are configured
+ * here and nowhere else: a run's input can name a store, never an endpoint or a credential.
+ */
+import { z } from 'zod';
+import { sizeBytes } from './limits.ts';
+import { storeName } from './location.ts';
+
+/** Where a store's credentials come from. Secrets themselves are never written here, except through `env:` and `file:` references. */
+const credentials = z.union([
+  z.strictObject({ profile: z.string().min(1) }),
+  z.strictObject({ accessKeyId: z.string().min(1), secretAccessKey: z.string().min(1), sessionToken: z.string().optional() })
+    .meta({ description: 'References: env:NAME or file:/path.' }),
+  z.strictObject({ roleArn: z.string().min(1), externalId: z.string().optional(), durationSeconds: z.int().min(900).optional(), profile: z.string().optional() }),
+]);
+
+export const storeConfig = z.strictObject({
+  endpoint: z.url().optional().meta({ description: 'Endpoint of an S3-compatible service. Default: AWS.' }),
+  region: z.string().min(1).optional().meta({ description: 'Region. Default: that of the AWS environment and profile, else us-east-1.' }),
+  pathStyle: z.boolean().optional().meta({ description: 'Bucket in the path instead of the host name. Default: true where an endpoint is set.' }),
+  credentials: credentials.optional().meta({ description: 'Default: the AWS SDK chain (environment, profile, web identity, container, instance).' }),
+  adapter: z.enum(['auto', 'sdk', 'socket']).default('auto').meta({ description: 'Who serves the hot requests: our lean socket client or the AWS SDK. "auto" takes the socket client where it can.' }),
+  createOnce: z.enum(['probe', 'yes', 'no']).default('probe').meta({ description: 'Whether the store honours If-None-Match: *. "probe" tries it at the start of each run.' }),
+  requestsPerSecond: z.number().min(1).optional().meta({ description: 'Upper bound of requests a second of this worker to this store.' }),
+});
+export type StoreConfig = z.output<typeof storeConfig>;
+
+const port = z.int().min(0).max(65535);
+
+export const configSchema = z.strictObject({
+  stores: z.record(storeName, storeConfig).default({}),
+  memory: z.strictObject({
+    budget: sizeBytes.refine((n) => n >= 64 * 2 ** 20 && n <= 3.5 * 2 ** 30, 'memory.budget is between 64MiB and 3584MiB').prefault('256MiB')
+      .meta({ description: 'Bytes of sources and parts that the worker holds at most.' }),
+  }).prefault({}),
+  worker: z.strictObject({
+    queues: z.array(z.enum(['control', 'data'])).min(1).default(['control', 'data']),
+    /** Calls of mergeChunks at the same time. Default: as many as the memory budget holds. */
+    dataSlots: z.int().min(1).max(256).optional(),
+    controlSlots: z.int().min(1).max(256).default(16),
+    shutdownGrace: z.string().default('5s'),
+    heartbeatTimeout: z.string().default('30s'),
+  }).prefault({}),
+  metrics: z.strictObject({ host: z.string().default('127.0.0.1'), port: port.optional().meta({ description: 'Port of Prometheus /metrics. Default: off.' }) }).prefault({}),
+  health: z.strictObject({ host: z.string().default('127.0.0.1'), port: port.optional().meta({ description: 'Port of /livez, /readyz and /status. Default: off.' }) }).prefault({}),
+  log: z.strictObject({ level: z.enum(['trace', 'debug', 'info', 'warn', 'error']).default('info'), format: z.enum(['auto', 'json', 'text']).default('auto') }).prefault({}),
+  temporal: z.strictObject({
+    address: z.string().optional(), namespace: z.string().optional(), profile: z.string().optional(),
+  }).prefault({}).meta({ description: 'As the temporal CLI: flags, TEMPORAL_* variables and temporal.toml win over this.' }),
+});
+export type ConfigInput = z.input<typeof configSchema>;
+export type Config = z.output<typeof configSchema>;

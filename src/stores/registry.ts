@@ -1,0 +1,35 @@
+/**
+ * The stores of this process by name, and sessions over them. A session belongs to one activity call: it counts the requests
+ * it makes, keeps the call's share of the run's limits, and retries. The governor behind it is shared by all sessions of a store.
+ */
+import type { Requests } from '../contracts/tally.ts';
+import type { ObjectStore } from './object-store.ts';
+
+export interface SessionOptions {
+  /** Rates a second for this session; null or absent: no limit. */
+  readonly requestsPerSecond?: number | null;
+  /** Bytes received by `readInto`. */
+  readonly bytesPerSecond?: number | null;
+  /** How long a transient failure is retried before it is thrown: `forever`, or milliseconds from the first failure of that request. */
+  readonly patience: 'forever' | number;
+}
+
+export interface StoreSession {
+  /** The port with retries, limits and counting. `readInto` resumes a broken body from the byte it reached and never throws InterruptedRead. */
+  readonly store: ObjectStore;
+  /** Requests sent so far, retries included. Live: it goes on counting. */
+  readonly requests: Requests;
+  /** Requests sent again so far. */
+  retries(): number;
+  /** What the session waits for at the moment, in words ("store default throttles", "store default cannot be reached: …"), or null. */
+  waitingFor(): string | null;
+}
+
+export interface StoreRegistry {
+  names(): readonly string[];
+  /** @throws TRB-UNKNOWN-STORE with the names there are */
+  session(name: string, options: SessionOptions): StoreSession;
+  /** For health: one cheap call to each store, within `timeoutMs`. */
+  ping(timeoutMs: number): Promise<Readonly<Record<string, 'ok' | string>>>;
+  close(): void;
+}
