@@ -29,6 +29,6 @@ export function formatOrigin(origin: Origin): string {
 /** A value as it may be shown: never a secret, since settings hold references only. */
 export function formatValue(value: unknown): string {
   if (value === null || value === undefined) return '-';
-  if (Array.isArray(value)) return value.map(String).join(',');
-  return typeof value === 'object' ? JSON.stringify(value) : String(value);
+  if (Array.isArray(value)) return value.map(formatValue).join(',');
+  return typeof value === 'string' ? value : JSON.stringify(value);
 }
