@@ -1,0 +1,32 @@
+/** How each test ring is run. The rings themselves are Jest projects: `jest.config.js`. */
+import { join } from 'node:path';
+import { ROOT } from './paths.ts';
+
+export interface Ring {
+  readonly name: string;
+  /** Test files that run side by side. Rings with servers of their own keep a core for those. */
+  readonly workers: number;
+  readonly timeoutMs: number;
+}
+
+const MINUTE_MS = 60_000;
+
+export const RINGS: readonly Ring[] = [
+  { name: 'unit', workers: 2, timeoutMs: 5 * MINUTE_MS },
+  { name: 'store', workers: 2, timeoutMs: 5 * MINUTE_MS },
+  { name: 'replay', workers: 1, timeoutMs: 5 * MINUTE_MS },
+  { name: 'workflow', workers: 1, timeoutMs: 10 * MINUTE_MS },
+  { name: 'e2e', workers: 1, timeoutMs: 15 * MINUTE_MS },
+];
+
+/** Arguments of `node` that run one ring. Positional patterns come first: `--selectProjects` takes all words after it. */
+export function jestArguments(ring: Ring, patterns: readonly string[] = []): string[] {
+  return [
+    '--experimental-vm-modules',
+    '--disable-warning=ExperimentalWarning',
+    join(ROOT, 'node_modules', 'jest', 'bin', 'jest.js'),
+    ...patterns,
+    `--maxWorkers=${ring.workers}`,
+    '--selectProjects', ring.name,
+  ];
+}
