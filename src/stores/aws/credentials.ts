@@ -1,0 +1,53 @@
+import { fromNodeProviderChain, fromTemporaryCredentials } from '@aws-sdk/credential-providers';
+import type { StoreConfig } from '../../contracts/config.ts';
+
+/** Keys as they sign requests. */
+export interface Credentials {
+  readonly accessKeyId: string;
+  readonly secretAccessKey: string;
+  readonly sessionToken?: string;
+  readonly expiration?: Date;
+}
+export type CredentialsSource = () => Promise<Credentials>;
+
+/** Every failure to get credentials has this name, whatever the source threw, so that it is not taken for an answer of the store. */
+class CredentialsFailure extends Error {
+  override readonly name = 'CredentialsProviderError';
+}
+
+/**
+ * Where the credentials of a store come from: keys of the configuration, a profile, an assumed role, or the SDK's chain
+ * (environment, profile, web identity, container, instance). Each call asks anew; the SDK keeps what it got until it expires.
+ */
+export function createCredentials(config: StoreConfig): CredentialsSource {
+  const source = sourceOf(config);
+  return async () => {
+    try {
+      return await source();
+    } catch (error) {
+      throw new CredentialsFailure(error instanceof Error ? error.message : 'no credentials', { cause: error });
+    }
+  };
+}
+
+function sourceOf({ credentials, region }: StoreConfig): CredentialsSource {
+  if (credentials === undefined) return fromNodeProviderChain();
+  if ('accessKeyId' in credentials) {
+    const { accessKeyId, secretAccessKey, sessionToken } = credentials;
+    const keys: Credentials = { accessKeyId, secretAccessKey, ...(sessionToken === undefined ? {} : { sessionToken }) };
+    return () => Promise.resolve(keys);
+  }
+  if ('roleArn' in credentials) {
+    const { roleArn, externalId, durationSeconds, profile } = credentials;
+    return fromTemporaryCredentials({
+      masterCredentials: fromNodeProviderChain(profile === undefined ? {} : { profile }),
+      params: {
+        RoleArn: roleArn, RoleSessionName: 'tributary',
+        ...(externalId === undefined ? {} : { ExternalId: externalId }),
+        ...(durationSeconds === undefined ? {} : { DurationSeconds: durationSeconds }),
+      },
+      ...(region === undefined ? {} : { clientConfig: { region } }),
+    });
+  }
+  return fromNodeProviderChain({ profile: credentials.profile });
+}

@@ -1,0 +1,89 @@
+/**
+ * Reads of objects. A body lands in the caller's buffer, and its length is checked against what was asked before its first
+ * byte is taken and again at its end.
+ */
+import { Readable } from 'node:stream';
+import { GetObjectCommand, HeadObjectCommand, type GetObjectCommandOutput, type S3Client } from '@aws-sdk/client-s3';
+import { TributaryError } from '../../contracts/errors.ts';
+import { classifyStoreError, wrongAnswer, type FailedCall } from '../classify.ts';
+import { decodeCrc32 } from '../crc32.ts';
+import { InterruptedRead, type ObjectRef, type ReadRequest, type ReadResult, type StoredObject } from '../object-store.ts';
+import { receive } from './receive.ts';
+
+interface Abort { readonly abortSignal?: AbortSignal }
+
+export async function readInto(s3: S3Client, call: FailedCall, request: ReadRequest, into: Uint8Array, abort: Abort): Promise<ReadResult> {
+  const whole = request.offset === 0 && request.lengthBytes === request.sizeBytes;
+  const last = request.offset + request.lengthBytes - 1;
+  const answer = await s3.send(new GetObjectCommand({
+    Bucket: request.bucket, Key: request.key, IfMatch: request.ifMatch,
+    ...(whole ? {} : { Range: `bytes=${request.offset}-${last}` }),
+  }), abort);
+  const body = bodyOf(answer, call);
+  const complaint = wrongHead(answer, request, whole);
+  if (complaint) {
+    body.destroy();
+    throw complaint === 'changed' ? changed(call) : wrongAnswer(call, complaint, answer.$metadata.httpStatusCode);
+  }
+  await receive(body, into, request.lengthBytes, abort.abortSignal, (problem, receivedBytes) => {
+    const error = typeof problem === 'string' ? wrongAnswer(call, problem) : classifyStoreError(problem, call);
+    return receivedBytes > 0 ? new InterruptedRead(receivedBytes, error) : error;
+  });
+  const objectCrc32 = whole ? decodeCrc32(answer.ChecksumCRC32, answer.ChecksumType) : undefined;
+  return objectCrc32 === undefined ? {} : { objectCrc32 };
+}
+
+/** What is wrong with the head of an answer, or undefined. */
+function wrongHead(answer: GetObjectCommandOutput, request: ReadRequest, whole: boolean): string | undefined {
+  const status = answer.$metadata.httpStatusCode;
+  if (status !== (whole ? 200 : 206)) return `HTTP ${status ?? 0} where ${whole ? 200 : 206} was asked for`;
+  // For servers that ignore If-Match.
+  if (answer.ETag !== undefined && opaque(answer.ETag) !== opaque(request.ifMatch)) return 'changed';
+  const expectedRange = `bytes ${request.offset}-${request.offset + request.lengthBytes - 1}/${request.sizeBytes}`;
+  if (!whole && answer.ContentRange !== expectedRange) return `Content-Range "${answer.ContentRange ?? ''}" where "${expectedRange}" was asked for`;
+  if (answer.ContentLength !== undefined && answer.ContentLength !== request.lengthBytes) {
+    return `${answer.ContentLength} bytes where ${request.lengthBytes} were asked for`;
+  }
+  return undefined;
+}
+
+function opaque(etag: string): string {
+  return etag.replace(/^W\//, '').replaceAll('"', '');
+}
+
+function changed(call: FailedCall): TributaryError {
+  return classifyStoreError({ httpStatus: 412, message: 'the store answered with another version' }, call);
+}
+
+function bodyOf(answer: GetObjectCommandOutput, call: FailedCall): Readable {
+  if (answer.Body instanceof Readable) return answer.Body;
+  throw wrongAnswer(call, 'no body', answer.$metadata.httpStatusCode);
+}
+
+export async function getWhole(s3: S3Client, call: FailedCall, ref: ObjectRef, maxBytes: number, abort: Abort): Promise<Buffer> {
+  const answer = await s3.send(new GetObjectCommand({ Bucket: ref.bucket, Key: ref.key }), abort);
+  const body = bodyOf(answer, call);
+  const sizeBytes = answer.ContentLength;
+  if (sizeBytes === undefined || sizeBytes > maxBytes) {
+    body.destroy();
+    throw wrongAnswer(call, `${sizeBytes ?? 'unknown'} bytes where at most ${maxBytes} were expected`, answer.$metadata.httpStatusCode);
+  }
+  const into = Buffer.allocUnsafe(sizeBytes);
+  await receive(body, into, sizeBytes, abort.abortSignal, (problem) => typeof problem === 'string' ? wrongAnswer(call, problem) : classifyStoreError(problem, call));
+  return into;
+}
+
+export async function headObject(s3: S3Client, ref: ObjectRef, options: Abort): Promise<StoredObject> {
+  const answer = await s3.send(new HeadObjectCommand({ Bucket: ref.bucket, Key: ref.key, ChecksumMode: 'ENABLED' }), options);
+  const crc32 = decodeCrc32(answer.ChecksumCRC32, answer.ChecksumType);
+  return {
+    sizeBytes: answer.ContentLength ?? 0,
+    etag: answer.ETag ?? '',
+    modifiedMs: answer.LastModified?.getTime() ?? 0,
+    metadata: answer.Metadata ?? {},
+    ...(crc32 === undefined ? {} : { crc32 }),
+    ...(answer.ContentType === undefined ? {} : { contentType: answer.ContentType }),
+    ...(answer.StorageClass === undefined ? {} : { storageClass: answer.StorageClass }),
+  };
+}
+

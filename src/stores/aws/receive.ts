@@ -1,0 +1,52 @@
+import type { Readable } from 'node:stream';
+
+/** Makes the error of a body that broke: of what went wrong (our words, or what the stream threw) and how much had arrived. */
+export type BrokenBody = (problem: unknown, receivedBytes: number) => Error;
+
+/**
+ * Receives exactly `lengthBytes` bytes into the start of `into`. The stream is destroyed in every other case, so that no
+ * connection is left with half a body on it.
+ * @throws the signal's reason when it is aborted; else what `broken` makes
+ */
+export function receive(body: Readable, into: Uint8Array, lengthBytes: number, signal: AbortSignal | undefined, broken: BrokenBody): Promise<void> {
+  return new Promise((resolve, reject) => {
+    let receivedBytes = 0;
+    let settled = false;
+    const settle = (act: () => void): void => {
+      if (settled) return;
+      settled = true;
+      signal?.removeEventListener('abort', onAbort);
+      act();
+    };
+    const fail = (error: unknown): void => {
+      settle(() => {
+        body.destroy();
+        reject(error as Error);
+      });
+    };
+    const onAbort = (): void => {
+      fail(signal?.reason);
+    };
+    body.on('data', (chunk: Uint8Array) => {
+      if (settled) return;
+      if (receivedBytes + chunk.byteLength > lengthBytes) {
+        fail(broken(`more than the ${lengthBytes} bytes that were asked for`, 0));
+        return;
+      }
+      into.set(chunk, receivedBytes);
+      receivedBytes += chunk.byteLength;
+    });
+    body.on('end', () => {
+      if (receivedBytes === lengthBytes) settle(resolve);
+      else fail(broken(`the body ended after ${receivedBytes} of ${lengthBytes} bytes`, receivedBytes));
+    });
+    body.on('error', (error) => {
+      fail(broken(error, receivedBytes));
+    });
+    body.on('close', () => {
+      fail(broken(`the body ended after ${receivedBytes} of ${lengthBytes} bytes`, receivedBytes));
+    });
+    if (signal?.aborted) onAbort();
+    else signal?.addEventListener('abort', onAbort, { once: true });
+  });
+}
