@@ -66,12 +66,25 @@ function run(command, args, env) {
       // A terminal sends SIGINT to the whole group, this child included; the others come to us alone.
       process.on(signal, () => { if (signal !== 'SIGINT' || !process.stdin.isTTY) child.kill(signal); });
     }
+    const watch = watchParent(() => child.kill('SIGTERM'));
     child.on('error', reject);
     child.on('exit', (code, signal) => {
+      clearInterval(watch);
       for (const name of SIGNALS) process.removeAllListeners(name);
       resolve(code ?? 128 + (signal === null ? 0 : constants.signals[signal]));
     });
   });
+}
+
+/**
+ * npm that is told to end kills only the shell between itself and us: being orphaned is how we learn of it.
+ *
+ * @param {() => void} onOrphaned
+ */
+function watchParent(onOrphaned) {
+  const parent = process.ppid;
+  if (process.env['npm_lifecycle_event'] === undefined) return undefined;
+  return setInterval(() => { if (process.ppid !== parent) onOrphaned(); }, 500);
 }
 
 /** @returns {Promise<number>} */

@@ -59,8 +59,12 @@ export class Processes {
     return child;
   }
 
-  /** Runs a command to its end. Never rejects for a failing command; @throws where it cannot be started. */
+  /**
+   * Runs a command to its end. Never rejects for a failing command; @throws where it cannot be started. Once everything is being
+   * ended it does not come back at all, so that a caller does not take an interrupted command for a failed one.
+   */
   async run(command: string, args: readonly string[], options: RunOptions = {}): Promise<Ended> {
+    if (this.#stopping !== undefined) return never();
     const child = this.start(command, args, options);
     const output: string[] = [];
     for (const stream of [child.stdout, child.stderr]) {
@@ -78,6 +82,7 @@ export class Processes {
         child.once('exit', (exitCode, signal) => resolve(exitCode ?? 128 + (signal === null ? 0 : constants.signals[signal])));
       });
       await drained(child);
+      if (this.#stopping !== undefined) return await never();
       return { code, output: output.join(''), timedOut };
     } finally {
       clearTimeout(timer);
@@ -163,6 +168,8 @@ export class Processes {
       .map((line) => ({ pid: Number.parseInt(line, 10), command: line.trim().split(/\s+/).slice(1, 4).join(' ') }));
   }
 }
+
+const never = (): Promise<never> => new Promise(() => undefined);
 
 /** Collects text and hands it on by whole lines. */
 function lines(collected: string[], onLine: ((line: string) => void) | undefined): (text: string) => void {
