@@ -1,0 +1,35 @@
+/**
+ * The figures that a worker exports beside Temporal's own. Names are public: dashboards and alerts hold them. The exporter adds
+ * `_total` to counters, and the unit to gauges. Labels never hold run ids, buckets or keys: their number is bounded.
+ */
+
+export const COUNTERS = {
+  readBytes: ['tributary_read_bytes', 'Source bytes received.'],
+  writtenBytes: ['tributary_written_bytes', 'Bytes of published chunks.'],
+  objects: ['tributary_objects', 'Sources that ended, by outcome: done, partial, failed.'],
+  lines: ['tributary_lines', 'Lines in published chunks.'],
+  chunks: ['tributary_chunks', 'Chunks published.'],
+  requests: ['tributary_requests', 'Requests sent to a store, by class: list, get, head, put, copy, delete.'],
+  retries: ['tributary_retries', 'Requests sent to a store again.'],
+  throttles: ['tributary_throttles', 'Answers in which a store asked for fewer requests.'],
+} as const satisfies Record<string, readonly [name: string, help: string]>;
+
+export const GAUGES = {
+  budget: ['tributary_memory_budget', 'bytes', 'The memory budget of the worker.'],
+  held: ['tributary_memory_held', 'bytes', 'Bytes of the memory budget that calls hold now.'],
+  resident: ['tributary_memory_resident', 'bytes', 'Resident memory of the process.'],
+  loopDelay: ['tributary_event_loop_delay', 'seconds', 'Longest delay of the event loop since the last sample.'],
+} as const satisfies Record<string, readonly [name: string, unit: string, help: string]>;
+
+export interface Labels {
+  readonly store?: string;
+  readonly class?: string;
+  readonly outcome?: 'done' | 'partial' | 'failed';
+}
+
+/** Where activities leave their figures. Never throws, never waits. */
+export interface Metrics {
+  /** Adds to a counter; zero is free. */
+  add(counter: keyof typeof COUNTERS, amount: number, labels?: Labels): void;
+  set(gauge: keyof typeof GAUGES, value: number): void;
+}
