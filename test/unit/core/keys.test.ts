@@ -14,8 +14,9 @@ describe('compareKeys', () => {
   });
 
   it('puts U+E000 before U+1F600, which string comparison does not', () => {
-    expect(compareKeys('\ue000', '\u{1f600}')).toBeLessThan(0);
-    expect('\ue000' < '\u{1f600}').toBe(false);
+    const keys = ['\u{1f600}', '\ue000'];
+    expect(keys.toSorted(compareKeys)).toEqual(['\ue000', '\u{1f600}']);
+    expect(keys.toSorted()).toEqual(keys);
   });
 });
 
