@@ -33,7 +33,7 @@ export function classifyStoreError(error: unknown, call: FailedCall): TributaryE
 /** An error of ours for an answer that the adapter itself found to be wrong: another length, a missing header. */
 export function wrongAnswer(call: FailedCall, what: string, httpStatus?: number): TributaryError {
   const verdict: Verdict = { code: 'TRB-STORE-FAULT', says: `gave a wrong answer: ${what}` };
-  const facts: ThrownFacts = { httpStatus, storeCode: undefined, systemCode: undefined, name: '', message: '' };
+  const facts: ThrownFacts = { httpStatus, storeCode: 'WrongAnswer', systemCode: undefined, name: '', message: '' };
   return new TributaryError(verdict.code, sentence(verdict, facts, call), contextOf(verdict, facts, call));
 }
 

@@ -29,7 +29,7 @@ export interface StoreRegistry {
   names(): readonly string[];
   /** @throws TRB-UNKNOWN-STORE with the names there are */
   session(name: string, options: SessionOptions): StoreSession;
-  /** For health: one cheap call to each store, within `timeoutMs`. */
-  ping(timeoutMs: number): Promise<Readonly<Record<string, 'ok' | string>>>;
+  /** For health: one cheap call to each store, within `timeoutMs`. By store `ok`, or what is wrong. */
+  ping(timeoutMs: number): Promise<Readonly<Record<string, string>>>;
   close(): void;
 }

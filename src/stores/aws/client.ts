@@ -22,7 +22,7 @@ export interface AwsClients {
   readonly s3: S3Client;
   /** For CompleteMultipartUpload: the same connections, more patience. */
   readonly patient: S3Client;
-  close(): void;
+  readonly close: () => void;
 }
 
 export function createClients(config: StoreConfig, options: { readonly useEnvironmentEndpoint: boolean }): AwsClients {

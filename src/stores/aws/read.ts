@@ -4,7 +4,7 @@
  */
 import { Readable } from 'node:stream';
 import { GetObjectCommand, HeadObjectCommand, type GetObjectCommandOutput, type S3Client } from '@aws-sdk/client-s3';
-import { TributaryError } from '../../contracts/errors.ts';
+import { type TributaryError } from '../../contracts/errors.ts';
 import { classifyStoreError, wrongAnswer, type FailedCall } from '../classify.ts';
 import { decodeCrc32 } from '../crc32.ts';
 import { InterruptedRead, type ObjectRef, type ReadRequest, type ReadResult, type StoredObject } from '../object-store.ts';

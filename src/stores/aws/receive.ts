@@ -18,14 +18,14 @@ export function receive(body: Readable, into: Uint8Array, lengthBytes: number, s
       signal?.removeEventListener('abort', onAbort);
       act();
     };
-    const fail = (error: unknown): void => {
+    const fail = (error: Error): void => {
       settle(() => {
         body.destroy();
-        reject(error as Error);
+        reject(error);
       });
     };
     const onAbort = (): void => {
-      fail(signal?.reason);
+      fail(signal?.reason as Error);
     };
     body.on('data', (chunk: Uint8Array) => {
       if (settled) return;

@@ -1,0 +1,76 @@
+/** The stores of a process, from its configuration. A store is connected at its first use; its governor is shared by all its sessions. */
+import type { StoreConfig } from '../contracts/config.ts';
+import { isTributaryError, TributaryError } from '../contracts/errors.ts';
+import { DEFAULT_STORE } from '../contracts/location.ts';
+import { createAwsStore } from './aws/store.ts';
+import { systemClock, type Clock } from './clock.ts';
+import { Governor } from './governor.ts';
+import type { ObjectStore } from './object-store.ts';
+import type { StoreRegistry } from './registry.ts';
+import { withRetries, type RequestEvent } from './retrying-store.ts';
+
+export interface RegistryDeps {
+  /** Makes the store of a name; tests bring their own. Default: the adapter that the configuration asks for. */
+  readonly connect?: (name: string, config: StoreConfig) => ObjectStore;
+  readonly clock?: Clock;
+  /** In [0, 1). */
+  readonly random?: () => number;
+  /** Told of every request, for metrics. */
+  readonly observe?: (event: RequestEvent) => void;
+}
+
+interface Connected { readonly store: ObjectStore; readonly governor: Governor }
+
+/** @param stores configurations by name, with secrets in place of references */
+export function createRegistry(stores: Readonly<Record<string, StoreConfig>>, deps: RegistryDeps = {}): StoreRegistry {
+  const { connect = connectStore, clock = systemClock, random = Math.random, observe } = deps;
+  const connected = new Map<string, Connected>();
+
+  const connection = (name: string): Connected => {
+    const existing = connected.get(name);
+    if (existing) return existing;
+    const config = Object.hasOwn(stores, name) ? stores[name] : undefined;
+    if (config === undefined) {
+      throw new TributaryError('TRB-UNKNOWN-STORE', `there is no store "${name}"; the configuration has ${Object.keys(stores).join(', ') || 'none'}`, { store: name });
+    }
+    const made = { store: connect(name, config), governor: new Governor({ clock, requestsPerSecond: config.requestsPerSecond }) };
+    connected.set(name, made);
+    return made;
+  };
+
+  return {
+    names: () => Object.keys(stores),
+    session: (name, options) => {
+      const { store, governor } = connection(name);
+      return withRetries(store, options, { governor, clock, random, observe });
+    },
+    ping: async (timeoutMs) => {
+      const signal = AbortSignal.timeout(timeoutMs);
+      const answers = await Promise.all(Object.keys(stores).map(async (name) => [name, await pingStore(() => connection(name).store, signal, timeoutMs)] as const));
+      return Object.fromEntries(answers);
+    },
+    close: () => {
+      for (const { store } of connected.values()) store.close();
+      connected.clear();
+    },
+  };
+}
+
+function connectStore(name: string, config: StoreConfig): ObjectStore {
+  return createAwsStore(name, config, { useEnvironmentEndpoint: name === DEFAULT_STORE });
+}
+
+/** A bucket that nobody has: any answer of the service about it shows that the service answers. */
+const PING_BUCKET = 'tributary-ping';
+
+async function pingStore(store: () => ObjectStore, signal: AbortSignal, timeoutMs: number): Promise<string> {
+  try {
+    await store().headBucket(PING_BUCKET, { signal });
+    return 'ok';
+  } catch (error) {
+    if (signal.aborted) return `no answer within ${timeoutMs} ms`;
+    if (!isTributaryError(error)) return String(error);
+    const answered = error.code === 'TRB-NO-SUCH-BUCKET' || error.code === 'TRB-ACCESS-DENIED' || error.context.storeCode === 'PermanentRedirect';
+    return answered ? 'ok' : error.message;
+  }
+}

@@ -1,0 +1,53 @@
+/**
+ * A refused PUT often arrives as a broken connection, because the server answers before it has read the body. So after a
+ * transport error the same question is asked without a body, before it is called a network error.
+ */
+import { isTributaryError, TributaryError } from '../contracts/errors.ts';
+import type { CallOptions, ObjectStore, PartRequest, PutRequest } from './object-store.ts';
+
+/** The verbs that ask. */
+export type Asking = Pick<ObjectStore, 'name' | 'head' | 'listParts' | 'createUpload' | 'abortUpload'>;
+
+/**
+ * @returns why the write was refused, or undefined where nothing speaks against sending it again
+ * @throws the signal's reason
+ */
+export async function whyRefused(store: Asking, request: PutRequest | PartRequest, options: CallOptions): Promise<TributaryError | undefined> {
+  try {
+    if ('uploadId' in request) {
+      if ((await uploadIsGone(store, request, options))) return gone(store, request);
+    } else if (request.ifNoneMatch !== undefined && (await store.head(request, options)) !== null) {
+      return taken(store, request);
+    }
+    // The same permissions and properties as the write itself, and no body.
+    const { uploadId } = await store.createUpload('uploadId' in request ? { bucket: request.bucket, key: request.key } : request, options);
+    await store.abortUpload({ bucket: request.bucket, key: request.key, uploadId }, options);
+    return undefined;
+  } catch (error) {
+    options.signal?.throwIfAborted();
+    return isTributaryError(error) && !error.retryable ? error : undefined;
+  }
+}
+
+async function uploadIsGone(store: Asking, request: PartRequest, options: CallOptions): Promise<boolean> {
+  try {
+    return (await store.listParts(request, options)) === null;
+  } catch (error) {
+    options.signal?.throwIfAborted();
+    // To list parts is a permission of its own: that it is missing says nothing about the write.
+    if (isTributaryError(error) && error.code === 'TRB-ACCESS-DENIED') return false;
+    throw error;
+  }
+}
+
+function gone(store: Asking, request: PartRequest): TributaryError {
+  return new TributaryError('TRB-NO-SUCH-KEY', `s3://${request.bucket}/${request.key} in store ${store.name} has no such upload any more`, {
+    store: store.name, bucket: request.bucket, key: request.key, operation: 'UploadPart', httpStatus: 404, storeCode: 'NoSuchUpload',
+  });
+}
+
+function taken(store: Asking, request: PutRequest): TributaryError {
+  return new TributaryError('TRB-CHUNK-CONFLICT', `s3://${request.bucket}/${request.key} in store ${store.name} exists already`, {
+    store: store.name, bucket: request.bucket, key: request.key, operation: 'PutObject', httpStatus: 412, storeCode: 'PreconditionFailed',
+  });
+}

@@ -1,0 +1,195 @@
+/**
+ * The port with retries, limits and counting: what a session hands out.
+ *
+ * Invariants:
+ * - A transient failure is tried again after a back-off, for as long as the session has patience; a permanent one is thrown at once.
+ * - Every wait ends at once with the reason of an aborted signal.
+ * - `readInto` goes on from the byte it reached; bytes that arrived are never asked for again.
+ * - A write with `ifNoneMatch` whose answer was lost is sent again; if the first try had been carried out, the second is refused: the caller
+ *   gets TRB-CHUNK-CONFLICT and settles by `head` whose object it is. `completeUpload` is not repeated here (see `retry-policy.ts`): its
+ *   transient errors reach the caller, who settles them by `head` too.
+ * - Requests are counted when they are sent. `listParts` and `listUploads` count one a call, though a long list takes several.
+ */
+import type { Requests } from '../contracts/tally.ts';
+import { classifyStoreError, isThrottle, type FailedCall } from './classify.ts';
+import type { Clock } from './clock.ts';
+import type { Governor } from './governor.ts';
+import { InterruptedRead, type CallOptions, type ObjectStore, type PartRequest, type PutRequest, type ReadRequest, type ReadResult } from './object-store.ts';
+import { OPERATIONS, type StoreOperation } from './operations.ts';
+import { Pacer } from './pacer.ts';
+import { whyRefused, type Asking } from './refused-write.ts';
+import type { SessionOptions, StoreSession } from './registry.ts';
+import { backoffMs, isRetried, mayBeRefusal } from './retry-policy.ts';
+
+/** What happens on the way to a store, for metrics. */
+export interface RequestEvent {
+  readonly kind: 'request' | 'retry' | 'throttle';
+  readonly store: string;
+  readonly requestClass: keyof Requests;
+}
+
+export interface RetryDeps {
+  readonly governor: Governor;
+  readonly clock: Clock;
+  /** In [0, 1). */
+  readonly random: () => number;
+  readonly observe?: ((event: RequestEvent) => void) | undefined;
+}
+
+interface Target { readonly bucket: string; readonly key?: string }
+
+/** A session over `store`: the port of the same name with retries, limits and counting. `close` of its store does nothing: the registry closes. */
+export function withRetries(store: ObjectStore, options: SessionOptions, deps: RetryDeps): StoreSession {
+  const session = new Session(store, options, deps);
+  return {
+    store: session.port(),
+    requests: session.requests,
+    retries: () => session.retried,
+    waitingFor: () => session.waitingFor(),
+  };
+}
+
+class Session {
+  readonly requests: Requests = { list: 0, get: 0, head: 0, put: 0, copy: 0, delete: 0 };
+  retried = 0;
+  readonly #inner: ObjectStore;
+  readonly #options: SessionOptions;
+  readonly #deps: RetryDeps;
+  readonly #requestPacer: Pacer;
+  readonly #bytePacer: Pacer;
+  /** What each waiting call waits for. */
+  readonly #waits = new Map<symbol, string>();
+
+  constructor(inner: ObjectStore, options: SessionOptions, deps: RetryDeps) {
+    this.#inner = inner;
+    this.#options = options;
+    this.#deps = deps;
+    this.#requestPacer = new Pacer(() => options.requestsPerSecond ?? Infinity, deps.clock);
+    this.#bytePacer = new Pacer(() => options.bytesPerSecond ?? Infinity, deps.clock);
+  }
+
+  waitingFor(): string | null {
+    return this.#waits.values().next().value ?? null;
+  }
+
+  port(): ObjectStore {
+    const inner = this.#inner;
+    const again = <R extends Target, T>(operation: StoreOperation, send: (request: R, options: CallOptions) => Promise<T>) =>
+      (request: R, options: CallOptions = {}): Promise<T> => this.#withRetries(operation, request, options, () => send(request, options));
+    return {
+      name: inner.name,
+      list: again('list', (request, options) => inner.list(request, options)),
+      readInto: (request, into, options = {}) => this.#readInto(request, into, options),
+      get: (ref, options = {}) => this.#withRetries('get', ref, options, () => inner.get(ref, options)),
+      head: again('head', (ref, options) => inner.head(ref, options)),
+      put: again('put', (request, options) => inner.put(request, options)),
+      createUpload: again('createUpload', (request, options) => inner.createUpload(request, options)),
+      uploadPart: again('uploadPart', (request, options) => inner.uploadPart(request, options)),
+      listParts: again('listParts', (ref, options) => inner.listParts(ref, options)),
+      listUploads: again('listUploads', (request, options) => inner.listUploads(request, options)),
+      completeUpload: again('completeUpload', (request, options) => inner.completeUpload(request, options)),
+      abortUpload: again('abortUpload', (ref, options) => inner.abortUpload(ref, options)),
+      delete: again('delete', (ref, options) => inner.delete(ref, options)),
+      headBucket: (bucket, options = {}) => this.#withRetries('headBucket', { bucket }, options, () => inner.headBucket(bucket, options)),
+      createBucket: (bucket, options = {}) => this.#withRetries('createBucket', { bucket }, options, () => inner.createBucket(bucket, options)),
+      close: () => undefined,
+    };
+  }
+
+  async #readInto(request: ReadRequest, into: Uint8Array, options: CallOptions): Promise<ReadResult> {
+    await this.#bytePacer.take(request.lengthBytes, options.signal);
+    let reachedBytes = 0;
+    return this.#withRetries('readInto', request, options, async (progress) => {
+      const rest = reachedBytes === 0 ? request
+        : { ...request, offset: request.offset + reachedBytes, lengthBytes: request.lengthBytes - reachedBytes };
+      try {
+        return await this.#inner.readInto(rest, into.subarray(reachedBytes, request.lengthBytes), options);
+      } catch (error) {
+        if (error instanceof InterruptedRead) {
+          reachedBytes += error.receivedBytes;
+          progress();
+        }
+        throw error;
+      }
+    });
+  }
+
+  /** @param send one request; it may report progress, which makes its failure the first one again */
+  async #withRetries<T>(operation: StoreOperation, target: Target, options: CallOptions, send: (progress: () => void) => Promise<T>): Promise<T> {
+    const { clock, random, governor } = this.#deps;
+    const { signal } = options;
+    let failures = 0;
+    let failingSinceMs = 0;
+    for (let isRetry = false; ; isRetry = true) {
+      try {
+        return await this.#once(operation, isRetry, signal, () => send(() => {
+          failures = 0;
+        }));
+      } catch (thrown) {
+        signal?.throwIfAborted();
+        const error = classifyStoreError(thrown, this.#call(operation, target));
+        if (isThrottle(error)) governor.throttled();
+        failures += 1;
+        if (failures === 1) failingSinceMs = clock.nowMs();
+        if (!isRetried(operation, error, failures)) throw error;
+        if (mayBeRefusal(operation, error)) {
+          const reason = await whyRefused(this.#asking(), target as PutRequest | PartRequest, options);
+          if (reason) throw reason;
+        }
+        const delayMs = backoffMs(failures, random());
+        const { patience } = this.#options;
+        if (patience !== 'forever' && clock.nowMs() + delayMs - failingSinceMs > patience) throw error;
+        await this.#waiting(isThrottle(error) ? `store ${this.#inner.name} throttles` : error.message, () => clock.sleep(delayMs, signal));
+      }
+    }
+  }
+
+  async #once<T>(operation: StoreOperation, isRetry: boolean, signal: AbortSignal | undefined, send: () => Promise<T>): Promise<T> {
+    const { governor, observe } = this.#deps;
+    const { requestClass } = OPERATIONS[operation];
+    const store = this.#inner.name;
+    await this.#requestPacer.take(1, signal);
+    if (governor.isThrottled()) await this.#waiting(`store ${store} throttles`, () => governor.admit(isRetry, signal));
+    else await governor.admit(isRetry, signal);
+    this.requests[requestClass] += 1;
+    observe?.({ kind: 'request', store, requestClass });
+    if (isRetry) {
+      this.retried += 1;
+      observe?.({ kind: 'retry', store, requestClass });
+    }
+    try {
+      const answer = await send();
+      governor.succeeded();
+      return answer;
+    } catch (error) {
+      if (isThrottle(error)) observe?.({ kind: 'throttle', store, requestClass });
+      throw error;
+    }
+  }
+
+  /** The few verbs by which a lost refusal is found out: one try each, counted and paced like all others. */
+  #asking(): Asking {
+    const inner = this.#inner;
+    return {
+      name: inner.name,
+      head: (ref, options) => this.#once('head', false, options?.signal, () => inner.head(ref, options)),
+      listParts: (ref, options) => this.#once('listParts', false, options?.signal, () => inner.listParts(ref, options)),
+      createUpload: (request, options) => this.#once('createUpload', false, options?.signal, () => inner.createUpload(request, options)),
+      abortUpload: (ref, options) => this.#once('abortUpload', false, options?.signal, () => inner.abortUpload(ref, options)),
+    };
+  }
+
+  async #waiting(what: string, wait: () => Promise<void>): Promise<void> {
+    const id = Symbol(what);
+    this.#waits.set(id, what);
+    try {
+      await wait();
+    } finally {
+      this.#waits.delete(id);
+    }
+  }
+
+  #call(operation: StoreOperation, target: Target): FailedCall {
+    return { store: this.#inner.name, bucket: target.bucket, key: target.key, operation };
+  }
+}
