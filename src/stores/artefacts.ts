@@ -1,0 +1,44 @@
+/** Control artefacts: small objects that are written once, named by the SHA-256 of their bytes, and believed only when that holds. */
+import { createHash } from 'node:crypto';
+import { isTributaryError, TributaryError } from '../contracts/errors.ts';
+import { bodyOf } from './body.ts';
+import type { CallOptions, ObjectRef, ObjectStore } from './object-store.ts';
+
+/** SHA-256 in lower-case hex: what artefacts are named by. */
+export function contentHash(bytes: Uint8Array | string): string {
+  return createHash('sha256').update(bytes).digest('hex');
+}
+
+/**
+ * Writes an artefact whose key holds its content hash. Idempotent: where the same bytes are there already, that is success.
+ * @throws TRB-CHUNK-CONFLICT where other bytes are at the key; they are not touched
+ */
+export async function putArtefact(store: ObjectStore, ref: ObjectRef, bytes: Uint8Array, options: CallOptions = {}): Promise<void> {
+  try {
+    await store.put({ bucket: ref.bucket, key: ref.key, body: bodyOf(bytes), ifNoneMatch: '*' }, options);
+  } catch (error) {
+    if (!isTributaryError(error) || error.code !== 'TRB-CHUNK-CONFLICT') throw error;
+    const present = await store.get(ref, options);
+    if (!present.equals(bytes)) throw error;
+  }
+}
+
+/**
+ * Reads an artefact.
+ * @param expectedSha256 lower-case hex, from history
+ * @throws TRB-PLAN-LOST where it is gone, or its bytes are others
+ */
+export async function getArtefact(store: ObjectStore, ref: ObjectRef, expectedSha256: string, options: CallOptions = {}): Promise<Buffer> {
+  const lost = (what: string, cause?: unknown): TributaryError =>
+    new TributaryError('TRB-PLAN-LOST', `s3://${ref.bucket}/${ref.key} in store ${store.name} ${what}`, { store: store.name, bucket: ref.bucket, key: ref.key }, { cause });
+  let bytes: Buffer;
+  try {
+    bytes = await store.get(ref, options);
+  } catch (error) {
+    if (isTributaryError(error) && error.code === 'TRB-NO-SUCH-KEY') throw lost('is gone', error);
+    throw error;
+  }
+  const actual = contentHash(bytes);
+  if (actual !== expectedSha256) throw lost(`was changed: its SHA-256 is ${actual}, where ${expectedSha256} was written`);
+  return bytes;
+}
