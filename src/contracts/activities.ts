@@ -65,8 +65,6 @@ export interface MergeChunksInput {
 }
 export interface MergeChunksResult { readonly cursor: MergeCursor }
 
-export interface AbortUploadsInput { readonly run: RunRef; readonly planHash: string; readonly page: number; readonly batch: number; readonly cursor: MergeCursor }
-
 export interface VerifyPageInput {
   readonly run: RunRef; readonly planHash: string; readonly mode: 'size' | 'content';
   /** Opaque: where the walk goes on. */
@@ -102,9 +100,9 @@ export interface ControlActivities {
   openPlan(input: { readonly run: RunRef; readonly planHash: string }): Promise<SealedPlanRef>;
   describeBatches(input: DescribeBatchesInput): Promise<BatchSummaries>;
   verifyPage(input: VerifyPageInput): Promise<VerifyPageResult>;
+  /** Writes report.json, and aborts whatever uploads of this run are still open: nobody resumes them any more. */
   writeReport(input: WriteReportInput): Promise<Report>;
   writePlanReport(input: { readonly run: RunRef; readonly source: string; readonly target: string; readonly label: string | null; readonly plan: SealedPlanRef }): Promise<PlanReport>;
-  abortUploads(input: AbortUploadsInput): Promise<void>;
   verifyAll(input: VerifyRunInput): Promise<VerifyReport>;
 }
 

@@ -20,6 +20,13 @@ export const tallySchema = z.strictObject({
   lines: whole, chunks: whole, chunkBytes: whole, requests, retries: whole, errors: z.record(z.string(), whole),
 });
 
+/** Sources that ended in a stretch of the batch: done, partial and failed ones as `[objects, listed bytes]`, and error counts. */
+export const endedSchema = z.strictObject({
+  done: z.tuple([whole, whole]), partial: z.tuple([whole, whole]), failed: z.tuple([whole, whole]),
+  errors: z.record(z.string(), whole),
+});
+export type Ended = z.infer<typeof endedSchema>;
+
 /** A chunk that is begun and not published. */
 export const openChunk = z.strictObject({
   /** Number of the chunk in its group. */
@@ -35,8 +42,8 @@ export const openChunk = z.strictObject({
   /** Lines and bytes of the chunk up to `at`. */
   lines: whole,
   bytes: whole,
-  /** Sources that ended between `start` and `at`: done objects and bytes, partial and failed ones. */
-  ended: z.tuple([whole, whole, whole, whole, whole, whole]),
+  /** Sources that ended between `start` and `at`. */
+  ended: endedSchema,
   /** Whether the chunk is complete at `at`, so that only its completion is left. */
   closed: z.boolean(),
 });
@@ -50,10 +57,8 @@ export const mergeCursor = z.strictObject({
   chunk: whole,
   /** Counts of everything before `low`. */
   tally: tallySchema,
-  /** Begun uploads from `low` on, in order; at most 4. The first starts at `low`, if there is one. */
+  /** Begun uploads from `low` on, in order. */
   open: z.array(openChunk).max(4),
-  /** Ordinal of the next file of the batch's chunk index. */
-  indexFile: whole,
   done: z.boolean(),
 });
 export type MergeCursor = z.infer<typeof mergeCursor>;

@@ -3,9 +3,15 @@ import { z } from 'zod';
 
 const whole = z.int().min(0);
 
-/** One row a chunk, in `chunks/<page>-<batch>-<ordinal>.ndjson`. Pure: a retry may write a row again, equal. */
+/**
+ * One row a chunk, in `chunks/<page>-<batch>/<first group>.<first chunk>-<last group>.<last chunk>.ndjson` (numbers padded, so
+ * that names sort as the rows do). A file's content follows from its name, so writers cannot harm each other: a retry may write
+ * a row again, equal.
+ */
 export const chunkRow = z.strictObject({
   key: z.string(),
+  /** Ordinal of the group in its batch. */
+  group: whole,
   dir: z.string(),
   chunk: whole,
   lines: whole,
@@ -15,12 +21,13 @@ export const chunkRow = z.strictObject({
   /** `[plan row, offset]` of its first byte and of the byte after its last. */
   start: z.tuple([whole, whole]),
   end: z.tuple([whole, whole]),
-  /** Whether it is the last chunk of its group: only that one may have fewer lines. */
-  last: z.boolean(),
 });
 export type ChunkRow = z.infer<typeof chunkRow>;
 
-/** One object a source that was skipped or cut short, in `failures/<page>-<batch>/<row>.json`. Written once; retries obey it. */
+/**
+ * One object a source that was skipped or cut short, in `failures/<page>-<batch>/<row>-<keep>.json`. Written once; retries
+ * obey it. Where one row has several (it could not be read a second time), the smallest `keep` holds.
+ */
 export const failureRecord = z.strictObject({
   row: whole,
   uri: z.string(),

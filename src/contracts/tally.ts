@@ -17,10 +17,14 @@ export interface Tally {
   errors: Record<string, number>;
 }
 
+export function emptyRequests(): Requests {
+  return { list: 0, get: 0, head: 0, put: 0, copy: 0, delete: 0 };
+}
+
 export function emptyTally(): Tally {
   return {
     doneObjects: 0, doneBytes: 0, partialObjects: 0, partialBytes: 0, failedObjects: 0, failedBytes: 0,
-    lines: 0, chunks: 0, chunkBytes: 0, requests: { list: 0, get: 0, head: 0, put: 0, copy: 0, delete: 0 }, retries: 0, errors: {},
+    lines: 0, chunks: 0, chunkBytes: 0, requests: emptyRequests(), retries: 0, errors: {},
   };
 }
 
@@ -39,4 +43,8 @@ export function addTally(a: Tally, b: Tally): Tally {
 
 export function addRequests(a: Requests, b: Requests): Requests {
   return { list: a.list + b.list, get: a.get + b.get, head: a.head + b.head, put: a.put + b.put, copy: a.copy + b.copy, delete: a.delete + b.delete };
+}
+
+export function subtractRequests(a: Requests, b: Requests): Requests {
+  return { list: a.list - b.list, get: a.get - b.get, head: a.head - b.head, put: a.put - b.put, copy: a.copy - b.copy, delete: a.delete - b.delete };
 }

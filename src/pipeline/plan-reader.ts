@@ -1,0 +1,65 @@
+/** Reads rows of a sealed plan by their global number. Pages are checked against their hashes; the last few are kept. */
+import { gunzipSync } from 'node:zlib';
+import { TributaryError } from '../contracts/errors.ts';
+import { planRow, type PlanPageRef, type PlanRow, type SealedPlan } from '../contracts/plan.ts';
+
+/** Gets an artefact of the plan by its file name, checked against the hash in it. @throws TRB-PLAN-LOST */
+export type LoadArtefact = (name: string, hash: string) => Promise<Buffer>;
+
+export interface NumberedRow { readonly row: number; readonly source: PlanRow }
+
+/** Pages in memory at once: neighbouring batches read the same pages. A page of 50,000 rows takes about 10 MB. */
+const PAGES_KEPT = 3;
+
+export class PlanReader {
+  readonly #plan: Pick<SealedPlan, 'pages'>;
+  readonly #load: LoadArtefact;
+  readonly #pages = new Map<string, Promise<readonly PlanRow[]>>();
+
+  constructor(plan: Pick<SealedPlan, 'pages'>, load: LoadArtefact) {
+    this.#plan = plan;
+    this.#load = load;
+  }
+
+  /** Rows `[from, to)` of the whole plan, ascending. @throws TRB-PLAN-LOST */
+  async* rows(from: number, to: number): AsyncGenerator<NumberedRow> {
+    for (const page of this.#pagesFrom(from)) {
+      if (page.firstRow >= to) return;
+      const rows = await this.#page(page);
+      const start = Math.max(0, from - page.firstRow);
+      for (let index = start; index < rows.length && page.firstRow + index < to; index += 1) {
+        const source = rows[index];
+        if (source) yield { row: page.firstRow + index, source };
+      }
+    }
+  }
+
+  #pagesFrom(row: number): readonly PlanPageRef[] {
+    const first = this.#plan.pages.findIndex((page) => row < page.firstRow + page.rows);
+    return first === -1 ? [] : this.#plan.pages.slice(first);
+  }
+
+  #page(page: PlanPageRef): Promise<readonly PlanRow[]> {
+    const known = this.#pages.get(page.hash);
+    if (known) return known;
+    const loading = this.#load(`plan/${page.hash}.ndjson.gz`, page.hash).then((bytes) => parsePlanPage(bytes, page));
+    this.#pages.set(page.hash, loading);
+    loading.catch(() => this.#pages.delete(page.hash));
+    for (const oldest of this.#pages.keys()) {
+      if (this.#pages.size <= PAGES_KEPT) break;
+      this.#pages.delete(oldest);
+    }
+    return loading;
+  }
+}
+
+function parsePlanPage(bytes: Buffer, page: PlanPageRef): readonly PlanRow[] {
+  const lines = gunzipSync(bytes).toString('utf8').split('\n');
+  lines.pop();
+  // The hash pins what was written, so the first row speaks for the shape of all.
+  const rows = lines.map((line) => JSON.parse(line) as PlanRow);
+  if (rows.length !== page.rows || !planRow.safeParse(rows[0]).success) {
+    throw new TributaryError('TRB-PLAN-LOST', `the plan page ${page.hash} does not hold the ${page.rows} rows that the plan says`);
+  }
+  return rows;
+}

@@ -1,0 +1,70 @@
+/** The records of one batch under the run's control prefix: failures, written once and obeyed by retries, and the chunk index. */
+import { crc32 } from '@node-rs/crc32';
+import { isTributaryError } from '../contracts/errors.ts';
+import { failureRecord, type ChunkRow, type FailureRecord } from '../contracts/records.ts';
+import type { Body, ObjectStore } from '../stores/object-store.ts';
+
+export interface ControlFolder { readonly bucket: string; /** `…/_tributary/runs/<stamp>/` */ readonly prefix: string }
+
+/** Folder of a batch's records below `chunks/` and `failures/`. Padded, so that names sort as batches do. */
+export function batchFolder(page: number, batch: number): string {
+  return `${pad(page, 6)}-${pad(batch, 4)}/`;
+}
+
+function pad(value: number, digits: number): string {
+  return String(value).padStart(digits, '0');
+}
+
+export class RunRecords {
+  readonly #store: ObjectStore;
+  readonly #control: ControlFolder;
+  readonly #folder: string;
+
+  constructor(store: ObjectStore, control: ControlFolder, folder: string) {
+    this.#store = store;
+    this.#control = control;
+    this.#folder = folder;
+  }
+
+  /** Every failure of the batch that is on record, by plan row. Of several for one row the smallest `keep` holds. */
+  async failures(signal: AbortSignal): Promise<Map<number, FailureRecord>> {
+    const records = new Map<number, FailureRecord>();
+    const { bucket } = this.#control;
+    for (let continuationToken: string | undefined; ;) {
+      const page = await this.#store.list({ bucket, prefix: `${this.#control.prefix}failures/${this.#folder}`, continuationToken }, { signal });
+      for (const { key } of page.objects) {
+        const record = failureRecord.parse(JSON.parse((await this.#store.get({ bucket, key }, { signal })).toString()));
+        const known = records.get(record.row);
+        if (!known || record.keep < known.keep) records.set(record.row, record);
+      }
+      if (page.next === undefined) return records;
+      continuationToken = page.next;
+    }
+  }
+
+  /** Makes a failure durable. The first record of a row and `keep` stays. */
+  async addFailure(record: FailureRecord, signal: AbortSignal): Promise<void> {
+    const key = `${this.#control.prefix}failures/${this.#folder}${pad(record.row, 12)}-${record.keep}.json`;
+    try {
+      await this.#store.put({ bucket: this.#control.bucket, key, body: bodyOfText(JSON.stringify(record)), ifNoneMatch: '*' }, { signal });
+    } catch (error) {
+      if (!(isTributaryError(error) && error.code === 'TRB-CHUNK-CONFLICT')) throw error;
+    }
+  }
+
+  /** Writes rows of neighbouring chunks as one file of the chunk index. Its name says which. */
+  async addChunkRows(rows: readonly ChunkRow[], signal: AbortSignal): Promise<void> {
+    const [first, last] = [rows[0], rows.at(-1)];
+    if (!first || !last) return;
+    const place = ({ group, chunk }: ChunkRow): string => `${pad(group, 4)}.${pad(chunk, 9)}`;
+    const key = `${this.#control.prefix}chunks/${this.#folder}${place(first)}-${place(last)}.ndjson`;
+    const text = rows.map((row) => `${JSON.stringify(row)}\n`).join('');
+    await this.#store.put({ bucket: this.#control.bucket, key, body: bodyOfText(text) }, { signal });
+  }
+}
+
+/** A body for a small text. */
+export function bodyOfText(text: string): Body {
+  const bytes = Buffer.from(text);
+  return { views: [bytes], sizeBytes: bytes.length, crc32: crc32(bytes) };
+}
