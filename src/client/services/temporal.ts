@@ -1,0 +1,75 @@
+import { Connection } from '@temporalio/client';
+import { readEnvironment } from '../../config/environment.ts';
+import { TributaryError } from '../../contracts/errors.ts';
+import { SEARCH_ATTRIBUTES } from '../../contracts/names.ts';
+import { startProcess, type ManagedProcess } from './managed-process.ts';
+import { choosePort, isListening } from './ports.ts';
+import { waitUntilHealthy } from './wait-until-healthy.ts';
+
+export interface StartTemporalOptions {
+  /** From `ensureTemporalBinary`. */
+  readonly binary: string;
+  /** SQLite file, made where it is missing. Absent: all is kept in memory and ends with the server. */
+  readonly databaseFile?: string;
+  readonly logFile: string;
+  /** Taken where they are free, else others are. Absent: any. */
+  readonly port?: number;
+  readonly uiPort?: number;
+}
+
+export interface TemporalServer {
+  readonly address: string;
+  readonly uiUrl: string;
+  readonly pid: number;
+  /** Resolves when it has ended, with how. */
+  readonly exited: Promise<string>;
+  stop(graceMs?: number): Promise<void>;
+}
+
+/**
+ * Starts the Temporal development server on 127.0.0.1 with our search attributes; resolves when it serves its namespace.
+ * It outlives this process unless it is stopped.
+ * @throws TRB-TEMPORAL-UNREACHABLE with what the server said, where it does not come up
+ */
+export async function startTemporal(options: StartTemporalOptions): Promise<TemporalServer> {
+  const port = await choosePort(options.port);
+  const uiPort = await choosePort(options.uiPort, [port]);
+  const address = `127.0.0.1:${port}`;
+  const database = options.databaseFile === undefined ? [] : ['--db-filename', options.databaseFile];
+  const server = startProcess({
+    file: options.binary,
+    logFile: options.logFile,
+    env: readEnvironment().variables,
+    args: [
+      'server', 'start-dev', '--ip', '127.0.0.1', '--port', String(port), '--ui-port', String(uiPort), '--log-level', 'error', ...database,
+      // Three times as fast as SQLite's defaults, and still safe against the death of the server's process.
+      '--sqlite-pragma', 'journal_mode=wal', '--sqlite-pragma', 'synchronous=normal',
+      ...Object.values(SEARCH_ATTRIBUTES).flatMap((name) => ['--search-attribute', `${name}=Keyword`]),
+    ],
+  });
+  await healthyOrGone(server, address);
+  return { address, uiUrl: `http://127.0.0.1:${uiPort}`, pid: server.pid, exited: server.exited, stop: (graceMs) => server.stop(graceMs) };
+}
+
+async function healthyOrGone(server: ManagedProcess, address: string): Promise<void> {
+  await waitUntilHealthy(server, async () => isTemporalHealthy(address), (why) =>
+    new TributaryError('TRB-TEMPORAL-UNREACHABLE', `the Temporal server did not start at ${address}: ${why}`));
+}
+
+/** Whether a Temporal server answers at this address and serves the namespace. Takes at most about a second. */
+export async function isTemporalHealthy(address: string, namespace = 'default'): Promise<boolean> {
+  // gRPC waits a second before it tries a refused connection again.
+  if (!await isListening(address)) return false;
+  let connection: Connection | undefined;
+  try {
+    connection = await Connection.connect({ address, connectTimeout: 1_000 });
+    const { workflowService } = connection;
+    await connection.withDeadline(Date.now() + 1_000, () => workflowService.describeNamespace({ namespace }));
+    return true;
+  } catch {
+    // Whatever the reason is: the answer is no.
+    return false;
+  } finally {
+    await connection?.close();
+  }
+}
