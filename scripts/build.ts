@@ -4,10 +4,9 @@
  * Invariants: a failed build leaves the last good `dist/` as it was, except for its stamp; a stamp is written last and holds
  * the hash of all that went in, so an unchanged tree is told apart without starting the compiler.
  */
-import { bundleWorkflowCode, DefaultLogger } from '@temporalio/worker';
 import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { globSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { globSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { ROOT, tool } from './lib/paths.ts';
 
@@ -27,13 +26,13 @@ function fingerprint(pattern: string): string {
 }
 
 /** Runs `make` unless the stamp says that its result is there, from the same input. */
-async function unlessFresh(name: string, pattern: string, make: () => void | Promise<void>): Promise<void> {
+function unlessFresh(name: string, pattern: string, make: () => void): void {
   const stamp = join(DIST, `.${name}.stamp`);
   const wanted = fingerprint(pattern);
   if (read(stamp) === wanted) return;
   rmSync(stamp, { force: true });
   const startedMs = Date.now();
-  await make();
+  make();
   mkdirSync(DIST, { recursive: true });
   writeFileSync(stamp, wanted);
   process.stdout.write(`built ${name} in ${((Date.now() - startedMs) / 1000).toFixed(1)} s\n`);
@@ -49,9 +48,13 @@ function read(file: string): string | undefined {
 
 class BuildError extends Error {}
 
+function run(args: readonly string[], complaint: string): void {
+  const ended = spawnSync(process.execPath, args, { cwd: ROOT, stdio: 'inherit' });
+  if (ended.status !== 0) throw new BuildError(complaint);
+}
+
 function compile(): void {
-  const compiled = spawnSync(process.execPath, [tool('tsc'), '-p', 'tsconfig.build.json'], { cwd: ROOT, stdio: 'inherit' });
-  if (compiled.status !== 0) throw new BuildError('the compiler found errors');
+  run([tool('tsc'), '-p', 'tsconfig.build.json'], 'the compiler found errors');
   const sources = new Set(globSync('**/*.ts', { cwd: join(ROOT, 'src') }).map((file) => file.replace(/\.ts$/, '')));
   for (const file of globSync('**/*.{js,js.map,d.ts}', { cwd: DIST })) {
     const source = file.replace(/\.(?:js|js\.map|d\.ts)$/, '');
@@ -59,20 +62,16 @@ function compile(): void {
   }
 }
 
-async function bundle(): Promise<void> {
-  const { code } = await bundleWorkflowCode({
-    workflowsPath: join(ROOT, 'src', 'workflows', 'index.ts'),
-    logger: new DefaultLogger('WARN'),
-  });
-  if (/node_modules\/zod\//.test(code)) throw new BuildError('zod is in the workflow bundle: a file of contracts that workflows import as a value imports it');
-  const fresh = `${BUNDLE}.${process.pid}`;
-  writeFileSync(fresh, code);
-  renameSync(fresh, BUNDLE);
+function bundle(): void {
+  run(['src/workers/bundle-main.ts', BUNDLE], 'the workflow code cannot be bundled');
+  if (/node_modules\/zod\//.test(readFileSync(BUNDLE, 'utf8'))) {
+    throw new BuildError('zod is in the workflow bundle: workflow code imports, as a value, a file that imports it');
+  }
 }
 
 try {
-  await unlessFresh('dist', 'src/**/*', compile);
-  await unlessFresh('workflow-bundle', BUNDLED_ROOMS, bundle);
+  unlessFresh('dist', 'src/**/*', compile);
+  unlessFresh('workflow-bundle', BUNDLED_ROOMS, bundle);
 } catch (error) {
   if (!(error instanceof BuildError)) throw error;
   process.stderr.write(`build failed: ${error.message}\n`);
