@@ -35,8 +35,13 @@ function serializeError(error: unknown, depth = 0): unknown {
   };
 }
 
+/** The run that a workflow belongs to: children's ids start with their root's id and the end of its execution's. */
+function runOf(workflowId: string): string {
+  return /^(.+)\/[0-9a-f]{8}\/(?:page|batch)-/.exec(workflowId)?.[1] ?? workflowId;
+}
+
 function fieldsOf(meta: LogMetadata): Record<string, unknown> {
-  const fields: Record<string, unknown> = {};
+  const fields: Record<string, unknown> = typeof meta['workflowId'] === 'string' ? { run: runOf(meta['workflowId']) } : {};
   for (const [key, value] of Object.entries(meta) as [string, unknown][]) {
     if (value === undefined || (NOISE as readonly string[]).includes(key)) continue;
     fields[RENAMED[key] ?? key] = value instanceof Error ? serializeError(value) : value;

@@ -1,31 +1,53 @@
-/** Metrics over Temporal's meter, so that one /metrics holds core's series and ours. */
+/**
+ * Metrics over Temporal's meter, so that one /metrics holds core's series and ours. Amounts are summed up here and handed to the
+ * native side once a second: a call across for each request would cost more than the request's own bookkeeping.
+ */
 import { monitorEventLoopDelay } from 'node:perf_hooks';
-import type { MetricCounter, MetricGauge, MetricMeter } from '@temporalio/common';
-import { COUNTERS, GAUGES, type Metrics } from '../contracts/metrics.ts';
+import type { MetricMeter } from '@temporalio/common';
+import { COUNTERS, GAUGES, type Labels, type Metrics } from '../contracts/metrics.ts';
+
+export interface FlushableMetrics extends Metrics {
+  /** Hands over what was added since the last time. */
+  flush(): void;
+}
+
+type ByKey<Table, T> = { readonly [key in keyof Table]: T };
+
+function mapTable<Table extends object, T>(table: Table, make: (row: Table[keyof Table]) => T): ByKey<Table, T> {
+  return Object.fromEntries(Object.entries(table).map(([key, row]) => [key, make(row as Table[keyof Table])])) as ByKey<Table, T>;
+}
 
 /** Counters appear with their first amount, gauges with their first value. */
-export function createMetrics(meter: MetricMeter): Metrics {
-  const counters = new Map<string, MetricCounter>();
-  const gauges = new Map<string, MetricGauge>();
-  for (const [key, [name, help]] of Object.entries(COUNTERS)) counters.set(key, meter.createCounter(name, undefined, help));
-  for (const [key, [name, unit, help]] of Object.entries(GAUGES)) gauges.set(key, meter.createGauge(name, 'float', unit, help));
+export function createMetrics(meter: MetricMeter): FlushableMetrics {
+  const counters = mapTable(COUNTERS, ([name, help]) => meter.createCounter(name, undefined, help));
+  const gauges = mapTable(GAUGES, ([name, unit, help]) => meter.createGauge(name, 'float', unit, help));
+  const pending = new Map<string, { readonly counter: keyof typeof COUNTERS; readonly labels: Labels; amount: number }>();
   return {
-    add(counter, amount, labels) {
-      if (amount > 0) counters.get(counter)?.add(amount, { ...labels });
+    add(counter, amount, labels = {}) {
+      if (amount === 0) return;
+      const key = `${counter} ${labels.store ?? ''} ${labels.class ?? ''} ${labels.outcome ?? ''}`;
+      const sum = pending.get(key);
+      if (sum) sum.amount += amount;
+      else pending.set(key, { counter, labels, amount });
     },
     set(gauge, value) {
-      gauges.get(gauge)?.set(value);
+      gauges[gauge].set(value);
+    },
+    flush() {
+      for (const { counter, labels, amount } of pending.values()) counters[counter].add(amount, { ...labels });
+      pending.clear();
     },
   };
 }
 
-const SAMPLE_INTERVAL_MS = 5000;
+const FLUSH_INTERVAL_MS = 1000;
 
 /**
- * Samples memory and event loop until it is stopped.
+ * Samples memory and event loop, and flushes, until it is stopped.
  * @param heldBytes how much of the memory budget is held now
+ * @returns stops; what was added until then is still handed over
  */
-export function sampleProcess(metrics: Metrics, budgetBytes: number, heldBytes: () => number): () => void {
+export function exportMetrics(metrics: FlushableMetrics, budgetBytes: number, heldBytes: () => number): () => void {
   const delay = monitorEventLoopDelay({ resolution: 20 });
   delay.enable();
   const sample = (): void => {
@@ -34,11 +56,13 @@ export function sampleProcess(metrics: Metrics, budgetBytes: number, heldBytes: 
     metrics.set('resident', process.memoryUsage.rss());
     metrics.set('loopDelay', delay.max / 1e9);
     delay.reset();
+    metrics.flush();
   };
   sample();
-  const timer = setInterval(sample, SAMPLE_INTERVAL_MS).unref();
+  const timer = setInterval(sample, FLUSH_INTERVAL_MS).unref();
   return () => {
     clearInterval(timer);
     delay.disable();
+    metrics.flush();
   };
 }

@@ -16,10 +16,10 @@ describe('log', () => {
   it('writes one JSON line each, with who said it', () => {
     const { log, lines } = capture();
     log.info('chunk published', {
-      sdkComponent: 'activity', workflowId: 'w/1', activityType: 'mergeChunks', attempt: 2, taskToken: 'x', isLocal: false, namespace: 'default', store: 'default', bucket: 'b', key: 'k',
+      sdkComponent: 'activity', workflowId: 'nightly/logs/0a1b2c3d/batch-000000-0001', activityType: 'mergeChunks', attempt: 2, taskToken: 'x', isLocal: false, namespace: 'default', store: 'default', bucket: 'b', key: 'k',
     });
     expect(lines()).toEqual([{
-      level: 'info', time: expect.stringMatching(/^\d{4}-.*Z$/), msg: 'chunk published', component: 'activity', workflowId: 'w/1', activity: 'mergeChunks', attempt: 2,
+      level: 'info', time: expect.stringMatching(/^\d{4}-.*Z$/), msg: 'chunk published', component: 'activity', run: 'nightly/logs', workflowId: 'nightly/logs/0a1b2c3d/batch-000000-0001', activity: 'mergeChunks', attempt: 2,
       store: 'default', bucket: 'b', key: 'k',
     }]);
   });

@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import type { MetricMeter } from '@temporalio/common';
-import { createMetrics, sampleProcess } from '../../../src/workers/metrics.ts';
+import { createMetrics, exportMetrics } from '../../../src/workers/metrics.ts';
 
 /** Records what is written to the meter: `name{labels} value`. */
 const fakeMeter = (): { meter: MetricMeter; written: string[] } => {
@@ -13,19 +13,28 @@ const fakeMeter = (): { meter: MetricMeter; written: string[] } => {
 };
 
 describe('metrics', () => {
-  it('adds to counters by label, and not for nothing', () => {
+  it('are summed up by counter and labels, and handed over once', () => {
     const { meter, written } = fakeMeter();
     const metrics = createMetrics(meter);
-    metrics.add('requests', 3, { store: 'default', class: 'get' });
+    metrics.add('requests', 1, { store: 'default', class: 'get' });
+    metrics.add('requests', 2, { store: 'default', class: 'get' });
+    metrics.add('requests', 1, { store: 'default', class: 'put' });
     metrics.add('lines', 0);
-    metrics.set('held', 8);
-    expect(written).toEqual(['tributary_requests{"store":"default","class":"get"} 3', 'tributary_memory_held 8']);
+    expect(written).toEqual([]);
+    metrics.flush();
+    metrics.flush();
+    expect(written).toEqual(['tributary_requests{"store":"default","class":"get"} 3', 'tributary_requests{"store":"default","class":"put"} 1']);
   });
 
-  it('samples the process at once', () => {
+  it('sample the process at once, and lose nothing at the end', () => {
     const { meter, written } = fakeMeter();
-    const stop = sampleProcess(createMetrics(meter), 256, () => 16);
+    const metrics = createMetrics(meter);
+    const stop = exportMetrics(metrics, 256, () => 16);
+    metrics.add('lines', 7);
     stop();
-    expect(written).toEqual(['tributary_memory_budget 256', 'tributary_memory_held 16', expect.stringMatching(/^tributary_memory_resident \d+$/), expect.stringMatching(/^tributary_event_loop_delay [\d.e-]+$/)]);
+    expect(written).toEqual([
+      'tributary_memory_budget 256', 'tributary_memory_held 16', expect.stringMatching(/^tributary_memory_resident \d+$/),
+      expect.stringMatching(/^tributary_event_loop_delay [\d.e-]+$/), 'tributary_lines{} 7',
+    ]);
   });
 });

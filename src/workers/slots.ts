@@ -1,0 +1,23 @@
+/** How many calls of mergeChunks a worker takes at the same time: what the memory budget holds, by the pipeline's own formula. */
+import type { Config } from '../contracts/config.ts';
+import { TributaryError } from '../contracts/errors.ts';
+
+const mebibytes = (sizeBytes: number): string => `${Math.ceil(sizeBytes / 2 ** 20)}MiB`;
+
+/**
+ * @param callBytes bytes that one call reserves before it starts
+ * @throws TRB-INVALID-CONFIG where the budget cannot hold one call, or not as many as were asked for
+ */
+export function dataSlots(config: Pick<Config, 'memory' | 'worker'>, callBytes: number): number {
+  const { memory: { budget }, worker } = config;
+  const fitting = Math.floor(budget / callBytes);
+  if (fitting < 1) {
+    throw new TributaryError('TRB-INVALID-CONFIG', `memory.budget ${mebibytes(budget)} cannot hold one call, which needs ${mebibytes(callBytes)}`);
+  }
+  if (worker.dataSlots === undefined) return Math.min(fitting, 256);
+  if (worker.dataSlots > fitting) {
+    throw new TributaryError('TRB-INVALID-CONFIG', `worker.dataSlots ${worker.dataSlots} needs a memory.budget of ${mebibytes(worker.dataSlots * callBytes)}; `
+      + `it is ${mebibytes(budget)}, which holds ${fitting}`);
+  }
+  return worker.dataSlots;
+}

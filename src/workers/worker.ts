@@ -1,0 +1,160 @@
+/**
+ * A running worker: configuration → dependencies → Temporal's workers, one for each queue it serves.
+ *
+ * Invariants:
+ * - When one of Temporal's workers fails, the other is stopped too: half a worker would look alive.
+ * - The connection, the stores and the health server are closed after the last call has ended.
+ * - It handles no signals and never ends the process: that is for process.ts.
+ */
+import { Client } from '@temporalio/client';
+import type { Logger } from '@temporalio/common';
+import type { NativeConnection, Worker } from '@temporalio/worker';
+import type { ResolvedConfig } from '../config/load.ts';
+import { DEFAULT_TEMPORAL_ADDRESS, temporalSettings, type TemporalSettings } from '../config/temporal.ts';
+import type { Metrics } from '../contracts/metrics.ts';
+import { slotsPerCall } from '../pipeline/merge-batch.ts';
+import { Slab, SLOT_BYTES } from '../pipeline/slab.ts';
+import { createRegistry } from '../stores/create-registry.ts';
+import type { StoreRegistry } from '../stores/registry.ts';
+import { findWorkflowBundle } from './bundle.ts';
+import { connectTemporal } from './connect.ts';
+import { serveHealth } from './health.ts';
+import { createMetrics, exportMetrics, type FlushableMetrics } from './metrics.ts';
+import { createReadiness, reasonsOf } from './readiness.ts';
+import { installRuntime } from './runtime.ts';
+import { dataSlots } from './slots.ts';
+import { createControlWorker, createDataWorker } from './temporal-workers.ts';
+
+export interface ActivityDeps {
+  readonly stores: StoreRegistry;
+  readonly slab: Slab;
+  readonly temporal: Client;
+  readonly log: Logger;
+  readonly metrics: Metrics;
+  readonly heartbeatTimeoutMs: number;
+}
+
+export interface StartOptions {
+  readonly config: ResolvedConfig;
+  readonly log: Logger;
+  /** The server to work for. Default: the one that the configuration names. */
+  readonly temporal?: TemporalSettings;
+  /** Ends the start, which waits for Temporal as long as it takes. A worker that runs is ended by `stop`. */
+  readonly signal?: AbortSignal;
+  readonly createActivities: (deps: ActivityDeps) => { readonly control: object; readonly data: object };
+  readonly workflowBundle?: string;
+}
+
+export interface RunningWorker {
+  /** Resolves when all work has stopped and everything is closed; rejects where a part of the worker failed. */
+  readonly stopped: Promise<void>;
+  /** Running calls checkpoint and hand over. Resolves and rejects as `stopped`; can be said again. */
+  stop(): Promise<void>;
+}
+
+/** A part of a run whose input says nothing about parts. */
+const DEFAULT_PART_BYTES = 16 * 2 ** 20;
+const CALL_BYTES = slotsPerCall(DEFAULT_PART_BYTES, true) * SLOT_BYTES;
+
+/** What a worker is made of so far, for `/readyz` and `/status` at any time of its life. */
+interface Assembly {
+  readonly temporal: TemporalSettings;
+  readonly stores: StoreRegistry;
+  readonly slab: Slab;
+  connection: NativeConnection | undefined;
+  workers: readonly Worker[];
+}
+
+function healthOf(assembly: Assembly) {
+  const { temporal: { address = DEFAULT_TEMPORAL_ADDRESS, namespace }, stores, slab } = assembly;
+  const reach = createReadiness({
+    temporal: async (timeoutMs) => {
+      const { connection } = assembly;
+      if (!connection) throw new Error(`not connected to ${address} yet`);
+      await connection.withDeadline(Date.now() + timeoutMs, () => connection.workflowService.getSystemInfo({}));
+    },
+    stores: (timeoutMs) => stores.ping(timeoutMs),
+  });
+  const resting = (): string[] => (assembly.workers.length === 0 ? ['the worker is starting'] : assembly.workers
+    .filter((worker) => worker.getState() !== 'RUNNING').map((worker) => `queue ${worker.options.taskQueue} is not served: ${worker.getState()}`));
+  return {
+    reasons: async () => [...resting(), ...reasonsOf(await reach())],
+    status: async () => ({
+      queues: Object.fromEntries(assembly.workers.map((worker) => [worker.options.taskQueue, worker.getStatus()])),
+      memory: { budgetBytes: slab.slotCount * SLOT_BYTES, heldBytes: slab.heldBytes, residentBytes: process.memoryUsage.rss() },
+      temporal: { address, namespace },
+      reachable: await reach(),
+    }),
+  };
+}
+
+function countedRegistry(config: ResolvedConfig, metrics: FlushableMetrics): StoreRegistry {
+  const counters = { request: 'requests', retry: 'retries', throttle: 'throttles' } as const;
+  return createRegistry(config.stores(), {
+    observe: ({ kind, store, requestClass }) => { metrics.add(counters[kind], 1, kind === 'request' ? { store, class: requestClass } : { store }); },
+  });
+}
+
+/** Runs the workers until all have stopped; the first failure stops the others and is thrown. */
+async function runAll(workers: readonly Worker[]): Promise<void> {
+  const runs = workers.map(async (worker) => {
+    try {
+      await worker.run();
+    } finally {
+      for (const other of workers) if (other.getState() === 'RUNNING') other.shutdown();
+    }
+  });
+  const results = await Promise.allSettled(runs);
+  const failure = results.find((result) => result.status === 'rejected');
+  if (failure) throw failure.reason;
+}
+
+/**
+ * Starts a worker; resolves when it serves its queues.
+ * @throws TRB-INVALID-CONFIG (budget, ports, namespace, secrets), TRB-ACCESS-DENIED; the signal's reason
+ */
+export async function startWorker(options: StartOptions): Promise<RunningWorker> {
+  const { config, log, signal = new AbortController().signal, temporal = temporalSettings(config), createActivities } = options;
+  const { values: { worker, memory, health } } = config;
+  const slots = dataSlots(config.values, CALL_BYTES);
+  const metrics = createMetrics(installRuntime(log, config.values).metricMeter);
+  const assembly: Assembly = { temporal, stores: countedRegistry(config, metrics), slab: new Slab(memory.budget), connection: undefined, workers: [] };
+  const { stores, slab } = assembly;
+
+  const closers: (() => void | Promise<void>)[] = [() => { stores.close(); }];
+  const closeAll = async (): Promise<void> => {
+    for (const close of closers.reverse()) await close();
+  };
+  try {
+    if (health.port !== undefined) {
+      const server = await serveHealth(healthOf(assembly), health.host, health.port);
+      closers.push(() => server.close());
+    }
+    const connection = assembly.connection = await connectTemporal(temporal, log, signal);
+    closers.push(() => connection.close());
+    const client = new Client({ connection, namespace: temporal.namespace });
+    const shells = createActivities({ stores, slab, temporal: client, log, metrics, heartbeatTimeoutMs: worker.heartbeatTimeout });
+    const shared = { config, connection, namespace: temporal.namespace };
+    const workers: Worker[] = [];
+    if (worker.queues.includes('control')) {
+      workers.push(await createControlWorker(shared, shells.control, options.workflowBundle ?? await findWorkflowBundle(config.environment.paths.cache, log)));
+    }
+    if (worker.queues.includes('data')) workers.push(await createDataWorker(shared, shells.data, slots));
+    signal.throwIfAborted();
+    assembly.workers = workers;
+  } catch (error) {
+    await closeAll();
+    throw error;
+  }
+
+  closers.push(exportMetrics(metrics, slab.slotCount * SLOT_BYTES, () => slab.heldBytes));
+  const stopped = runAll(assembly.workers).finally(closeAll);
+  log.info('worker is ready', { queues: worker.queues.join(','), address: temporal.address, dataSlots: slots, residentMiB: Math.round(process.memoryUsage.rss() / 2 ** 20) });
+  return {
+    stopped,
+    stop: () => {
+      for (const one of assembly.workers) if (one.getState() === 'RUNNING') one.shutdown();
+      return stopped;
+    },
+  };
+}
