@@ -1,0 +1,80 @@
+/** What an answer means: whether it is the one that was asked for, and what a refusal says. */
+import { classifyStoreError, wrongAnswer, type FailedCall } from '../classify.ts';
+import { decodeCrc32 } from '../crc32.ts';
+import type { ReadRequest, ReadResult } from '../object-store.ts';
+import type { HttpAnswer, Place } from './answer-reader.ts';
+import { FallbackError } from './failure.ts';
+import type { ResponseHead } from './head-parser.ts';
+import { readError } from './xml.ts';
+
+/** Errors, and what writes are answered with: small, always. */
+const MAX_ANSWER_BYTES = 2 ** 20;
+const MAX_LIST_BYTES = 8 * 2 ** 20;
+
+/** A refusal, in the shape that the SDK's errors have. */
+export class RefusedRequest extends Error {
+  override readonly name = 'RefusedRequest';
+  readonly httpStatus: number;
+  readonly Code: string | undefined;
+  /** The server's clock, where it told. */
+  readonly serverTimeMs: number | undefined;
+  constructor(answer: HttpAnswer) {
+    const { code, message } = readError(Buffer.from(answer.body.buffer, answer.body.byteOffset, answer.body.byteLength).toString());
+    super(message ?? `HTTP ${answer.head.status}`);
+    const serverTimeMs = Date.parse(answer.head.headers.get('date') ?? '');
+    this.httpStatus = answer.head.status;
+    this.Code = code;
+    this.serverTimeMs = Number.isNaN(serverTimeMs) ? undefined : serverTimeMs;
+  }
+}
+
+/** What an answer of 300 or more is; a redirect is a FallbackError, because the SDK follows it. */
+export function refusalOf(answer: HttpAnswer): RefusedRequest | FallbackError {
+  const { status } = answer.head;
+  return status >= 400 ? new RefusedRequest(answer) : new FallbackError(`the store redirects (HTTP ${status})`);
+}
+
+export const collectAnswer: Place = () => MAX_ANSWER_BYTES;
+
+export const collectListing: Place = (head) => head.status === 200 ? MAX_LIST_BYTES : MAX_ANSWER_BYTES;
+
+/** Where the body of GET goes: straight into the caller's buffer, where the answer is exactly the one that was asked for. */
+export function placeRead(request: ReadRequest, into: Uint8Array, call: FailedCall): Place {
+  if (into.byteLength < request.lengthBytes) throw new RangeError(`there is room for ${into.byteLength} of ${request.lengthBytes} bytes`);
+  return (head) => {
+    if (head.status >= 300) return MAX_ANSWER_BYTES;
+    const whole = isWhole(request);
+    const expected = whole ? 200 : 206;
+    if (head.status !== expected) throw wrongAnswer(call, `HTTP ${head.status} where ${expected} was asked for`, head.status);
+    const etag = head.headers.get('etag');
+    // For servers that ignore If-Match.
+    if (etag !== undefined && opaque(etag) !== opaque(request.ifMatch)) throw classifyStoreError({ httpStatus: 412, message: 'the store answered with another version' }, call);
+    const range = head.headers.get('content-range');
+    const expectedRange = `bytes ${request.offset}-${request.offset + request.lengthBytes - 1}/${request.sizeBytes}`;
+    if (!whole && range !== expectedRange) throw wrongAnswer(call, `Content-Range "${range ?? ''}" where "${expectedRange}" was asked for`, head.status);
+    if (head.chunked || head.contentLength === undefined) throw new FallbackError('the store does not say how long an object is');
+    if (head.contentLength !== request.lengthBytes) throw wrongAnswer(call, `${head.contentLength} bytes where ${request.lengthBytes} were asked for`, head.status);
+    return into.byteLength === request.lengthBytes ? into : into.subarray(0, request.lengthBytes);
+  };
+}
+
+export function isWhole(request: ReadRequest): boolean {
+  return request.offset === 0 && request.lengthBytes === request.sizeBytes;
+}
+
+/** What the head of a whole read says about the object. */
+export function readResult(head: ResponseHead, request: ReadRequest): ReadResult {
+  const objectCrc32 = isWhole(request) ? decodeCrc32(head.headers.get('x-amz-checksum-crc32'), head.headers.get('x-amz-checksum-type')) : undefined;
+  return objectCrc32 === undefined ? {} : { objectCrc32 };
+}
+
+/** @throws TRB-STORE-FAULT where a write was acknowledged without an ETag */
+export function writtenEtag(answer: HttpAnswer, call: FailedCall): { readonly etag: string } {
+  const etag = answer.head.headers.get('etag');
+  if (answer.head.status !== 200 || etag === undefined || etag === '') throw wrongAnswer(call, `HTTP ${answer.head.status} without an ETag`, answer.head.status);
+  return { etag };
+}
+
+function opaque(etag: string): string {
+  return etag.replace(/^W\//, '').replaceAll('"', '');
+}

@@ -1,0 +1,244 @@
+/**
+ * One HTTP/1.1 connection, and the one exchange that is on it at most.
+ *
+ * Owns the socket, its time-outs, and the sending. Invariants:
+ * - An exchange is settled once: with its answer, or with the reason why there is none.
+ * - Once `gone` nothing is read or written: the socket is destroyed in the same turn in which the exchange is settled, so the
+ *   caller's buffers are the caller's again.
+ * - A connection becomes free only when its request was sent whole, its answer consumed exactly, and the server keeps it.
+ */
+import net from 'node:net';
+import tls from 'node:tls';
+import { AnswerReader, type HttpAnswer, type Place } from './answer-reader.ts';
+import { BodyPieces } from './body-pieces.ts';
+import { HttpFailure, type FailureKind } from './failure.ts';
+import { MalformedAnswer } from './head-parser.ts';
+
+/** Handed to the socket at a time: TLS encrypts, and so copies, all that it is given at once. */
+const WRITE_BYTES = 2 ** 20;
+
+export interface Origin {
+  readonly host: string;
+  readonly port: number;
+  readonly tls: boolean;
+  /** PEM certificates to trust instead of Node's own. */
+  readonly ca?: string | undefined;
+}
+
+export interface Timeouts {
+  readonly connectMs: number;
+  /** From the last byte sent to the first of the answer; progress of sending counts. */
+  readonly firstByteMs: number;
+  /** Between two reads of a body. */
+  readonly idleBodyMs: number;
+}
+
+export interface HttpRequest {
+  /** Request line and headers, with the empty line. */
+  readonly head: string;
+  /** Not to be changed until the request is settled. */
+  readonly body?: readonly Uint8Array[] | undefined;
+  /** Whether sending it twice does no harm. */
+  readonly idempotent: boolean;
+  /** What it throws is what the request rejects with; the connection is closed then. */
+  readonly place: Place;
+  readonly signal?: AbortSignal | undefined;
+}
+
+export interface ConnectionHooks {
+  /** Free for another exchange. */
+  onFree(connection: Connection): void;
+  /** Closed, by either side. Called once. */
+  onGone(connection: Connection): void;
+  /** A TLS session that a later connection may resume. */
+  onSession(session: Buffer): void;
+}
+
+/** What is waited for: a connection, or an answer. */
+interface Waiting { readonly signal: AbortSignal | undefined; readonly reject: (reason: unknown) => void }
+interface Opening extends Waiting { readonly resolve: () => void }
+interface Exchange extends Waiting { readonly resolve: (answer: HttpAnswer) => void }
+
+export class Connection {
+  /** Whether an exchange has been completed on it. */
+  used = false;
+  /** When it became free last, by `performance.now()`. */
+  freeSinceMs = 0;
+  readonly #socket: net.Socket;
+  readonly #timeouts: Timeouts;
+  readonly #hooks: ConnectionHooks;
+  readonly #reader = new AnswerReader();
+  #connected = false;
+  #gone = false;
+  #opening: Opening | undefined;
+  #exchange: Exchange | undefined;
+  #unsent: BodyPieces | undefined;
+  #timeoutMs = 0;
+
+  /** Starts to connect; `open` says when that is done. */
+  constructor(origin: Origin, timeouts: Timeouts, hooks: ConnectionHooks, session?: Buffer) {
+    this.#timeouts = timeouts;
+    this.#hooks = hooks;
+    this.#socket = connect(origin, { buffer: () => this.#reader.nextBuffer(), callback: (lengthBytes) => this.#onRead(lengthBytes) }, session);
+    this.#socket.setNoDelay(true);
+    this.#setTimeout(timeouts.connectMs);
+    this.#socket.once(origin.tls ? 'secureConnect' : 'connect', () => this.#onConnected());
+    this.#socket.on('error', (error: NodeJS.ErrnoException) => this.#fail('broken', error.code ?? 'ECONNRESET', error.message, error));
+    this.#socket.on('end', () => this.#onEnd());
+    this.#socket.on('close', () => this.#fail('broken', 'ECONNRESET', 'the connection was closed'));
+    this.#socket.on('timeout', () => this.#fail('timeout', 'ETIMEDOUT', `the server did not ${this.#connected ? 'answer' : 'accept a connection'} within ${this.#timeoutMs} ms`));
+    this.#socket.on('drain', () => this.#sendMore());
+    if (origin.tls) this.#socket.on('session', (ticket: Buffer) => hooks.onSession(ticket));
+  }
+
+  /** Resolves when connected. @throws HttpFailure of kind `connect`, or the signal's reason */
+  open(signal: AbortSignal | undefined): Promise<void> {
+    return new Promise((resolve, reject) => {
+      this.#opening = { resolve, reject, signal };
+      signal?.addEventListener('abort', this.#onAbort);
+    });
+  }
+
+  /** Sends a request and resolves with its answer, whatever its status. @throws HttpFailure, the signal's reason, what `place` throws */
+  exchange(request: HttpRequest): Promise<HttpAnswer> {
+    return new Promise((resolve, reject) => {
+      if (this.#gone) {
+        reject(this.#failure('broken', 'ECONNRESET', 'the connection was closed'));
+        return;
+      }
+      const { signal } = request;
+      this.#exchange = { resolve, reject, signal };
+      signal?.addEventListener('abort', this.#onAbort);
+      this.#reader.begin(request.place);
+      this.#unsent = request.body && new BodyPieces(request.body);
+      const socket = this.#socket;
+      this.#setTimeout(this.#timeouts.firstByteMs);
+      socket.ref();
+      socket.cork();
+      socket.write(request.head, 'latin1');
+      this.#sendMore();
+      socket.uncork();
+    });
+  }
+
+  /** Gives it back without an exchange. */
+  release(): void {
+    if (!this.#gone) this.#hooks.onFree(this);
+  }
+
+  /** Lets the process end while the connection is free. */
+  rest(): void {
+    this.#socket.unref();
+  }
+
+  /** Whatever is on it is rejected. */
+  destroy(): void {
+    this.#fail('broken', 'ECONNRESET', 'the connection was closed by this side');
+  }
+
+  readonly #onAbort = (): void => {
+    const signal = this.#opening?.signal ?? this.#exchange?.signal;
+    this.#abandon(signal?.reason);
+  };
+
+  #onConnected(): void {
+    const opening = this.#opening;
+    this.#connected = true;
+    this.#opening = undefined;
+    opening?.signal?.removeEventListener('abort', this.#onAbort);
+    opening?.resolve();
+  }
+
+  #onRead(lengthBytes: number): void {
+    try {
+      if (this.#reader.take(lengthBytes)) this.#finish();
+      else if (this.#reader.inBody) this.#setTimeout(this.#timeouts.idleBodyMs);
+    } catch (error) {
+      if (error instanceof MalformedAnswer) this.#fail('malformed', 'MALFORMED_ANSWER', error.message, error);
+      else this.#abandon(error);
+    }
+  }
+
+  #onEnd(): void {
+    if (this.#reader.end()) this.#finish();
+    else this.#fail('broken', 'ECONNRESET', 'the server closed the connection before the end of its answer');
+  }
+
+  #setTimeout(timeoutMs: number): void {
+    if (timeoutMs === this.#timeoutMs) return;
+    this.#timeoutMs = timeoutMs;
+    this.#socket.setTimeout(timeoutMs);
+  }
+
+  #sendMore(): void {
+    if (!this.#unsent) return;
+    const socket = this.#socket;
+    let budgetBytes = WRITE_BYTES;
+    socket.cork();
+    while (budgetBytes > 0) {
+      const piece = this.#unsent.next(budgetBytes);
+      if (!piece) break;
+      budgetBytes -= piece.byteLength;
+      socket.write(piece);
+    }
+    socket.uncork();
+  }
+
+  #finish(): void {
+    const exchange = this.#exchange;
+    if (!exchange) return;
+    const { answer, clean } = this.#reader.finish();
+    if (this.#unsent?.empty === false && answer.head.status < 300) {
+      this.#fail('malformed', 'MALFORMED_ANSWER', `the server answered ${answer.head.status} before it had the whole body`);
+      return;
+    }
+    // A server that refuses a body has often not read it: what is left of it would be taken for the next request.
+    const sent = this.#unsent === undefined || (answer.head.status < 300 && this.#socket.writableLength === 0);
+    this.#forget();
+    if (clean && sent) {
+      this.used = true;
+      this.#hooks.onFree(this);
+    } else {
+      this.#close();
+    }
+    exchange.resolve(answer);
+  }
+
+  #failure(kind: FailureKind, code: string, message: string, cause?: unknown): HttpFailure {
+    return new HttpFailure(this.#connected ? kind : 'connect', code, message, this.#reader, cause);
+  }
+
+  #fail(kind: FailureKind, code: string, message: string, cause?: unknown): void {
+    if (!this.#gone) this.#abandon(this.#failure(kind, code, message, cause));
+  }
+
+  #abandon(reason: unknown): void {
+    if (this.#gone) return;
+    const waiting = this.#opening ?? this.#exchange;
+    this.#forget();
+    this.#close();
+    waiting?.reject(reason);
+  }
+
+  /** Drops what belongs to the exchange, above all the caller's buffers. */
+  #forget(): void {
+    (this.#opening ?? this.#exchange)?.signal?.removeEventListener('abort', this.#onAbort);
+    this.#opening = this.#exchange = this.#unsent = undefined;
+    this.#reader.reset();
+  }
+
+  #close(): void {
+    this.#gone = true;
+    this.#socket.destroy();
+    this.#hooks.onGone(this);
+  }
+}
+
+function connect(origin: Origin, onread: { buffer: () => Uint8Array<ArrayBuffer>; callback: (lengthBytes: number) => void }, session: Buffer | undefined): net.Socket {
+  const { host, port, ca } = origin;
+  const read = { buffer: onread.buffer, callback: (lengthBytes: number) => { onread.callback(lengthBytes); return true; } };
+  if (!origin.tls) return net.connect({ host, port, onread: read });
+  const options = { host, port, ca, session, ALPNProtocols: ['http/1.1'], ...(net.isIP(host) ? {} : { servername: host }) };
+  // `onread` is documented for TLS too, but its types lack it.
+  return tls.connect({ ...options, onread: read } as tls.ConnectionOptions);
+}

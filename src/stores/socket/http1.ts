@@ -1,0 +1,83 @@
+/** A lean HTTP/1.1 client over raw sockets: pools by origin, and the one case in which a request is sent again. */
+import type { HttpAnswer } from './answer-reader.ts';
+import { type Connection, type HttpRequest, type Origin, type Timeouts } from './connection.ts';
+import { HttpFailure } from './failure.ts';
+import { Pool } from './pool.ts';
+
+export interface HttpClientOptions {
+  /** To one origin. Default 128. */
+  readonly maxSockets?: number | undefined;
+  /** How long a free connection is kept. Default 30 s. */
+  readonly idleMs?: number | undefined;
+  /** Default: connect 10 s, first byte 60 s, idle body 30 s. */
+  readonly timeouts?: Partial<Timeouts> | undefined;
+}
+
+const DEFAULT_TIMEOUTS: Timeouts = { connectMs: 10_000, firstByteMs: 60_000, idleBodyMs: 30_000 };
+
+/** A request that must not be sent twice is not risked on a connection that the server may have given up. */
+const FRESH_ENOUGH_MS = 1_000;
+
+export class HttpClient {
+  readonly #pools = new Map<string, Pool>();
+  readonly #options: HttpClientOptions;
+
+  constructor(options: HttpClientOptions = {}) {
+    this.#options = options;
+  }
+
+  /**
+   * Sends a request and resolves with the answer, whatever its status, once its body is where it belongs. An idempotent
+   * request that dies on a reused connection before any byte of its answer is sent once more, on a new connection.
+   * @throws HttpFailure; the signal's reason; what `place` throws
+   */
+  async request(origin: Origin, request: HttpRequest): Promise<HttpAnswer> {
+    const { signal, idempotent } = request;
+    signal?.throwIfAborted();
+    const pool = this.#pool(origin);
+    const connection = await pool.acquire({ signal, maxIdleMs: idempotent ? Infinity : FRESH_ENOUGH_MS });
+    const reused = connection.used;
+    try {
+      return await exchange(connection, request);
+    } catch (error) {
+      if (!(reused && idempotent && error instanceof HttpFailure && error.kind === 'broken' && !error.answered)) throw error;
+    }
+    return exchange(await pool.acquire({ signal, maxIdleMs: -1 }), request);
+  }
+
+  /** Connections to all origins. */
+  get counts(): { readonly open: number; readonly free: number; readonly waiting: number } {
+    const sum = { open: 0, free: 0, waiting: 0 };
+    for (const pool of this.#pools.values()) {
+      const { open, free, waiting } = pool.counts;
+      sum.open += open;
+      sum.free += free;
+      sum.waiting += waiting;
+    }
+    return sum;
+  }
+
+  close(): void {
+    for (const pool of this.#pools.values()) pool.close();
+  }
+
+  #pool(origin: Origin): Pool {
+    const name = `${origin.tls ? 'https' : 'http'}://${origin.host}:${origin.port}`;
+    let pool = this.#pools.get(name);
+    if (!pool) {
+      const { maxSockets = 128, idleMs = 30_000, timeouts } = this.#options;
+      pool = new Pool(origin, { maxSockets, idleMs, timeouts: { ...DEFAULT_TIMEOUTS, ...timeouts } });
+      this.#pools.set(name, pool);
+    }
+    return pool;
+  }
+}
+
+/** The caller may have given up between the connection and its use. */
+function exchange(connection: Connection, request: HttpRequest): Promise<HttpAnswer> {
+  if (request.signal?.aborted) {
+    connection.release();
+    request.signal.throwIfAborted();
+  }
+  return connection.exchange(request);
+}

@@ -1,0 +1,138 @@
+/**
+ * The hot verbs of the port over raw sockets: bytes land in the caller's buffers and are sent from there. What this client does not
+ * serve is refused by a `FallbackError`, before it changed anything in the store: the same call is for the SDK adapter then.
+ */
+import { isTributaryError } from '../../contracts/errors.ts';
+import { classifyStoreError, wrongAnswer, type FailedCall } from '../classify.ts';
+import { encodeCrc32 } from '../crc32.ts';
+import { InterruptedRead, type Body, type CallOptions, type ListRequest, type ObjectStore } from '../object-store.ts';
+import { collectAnswer, collectListing, isWhole, placeRead, readResult, refusalOf, RefusedRequest, writtenEtag } from './answers.ts';
+import type { HttpAnswer, Place } from './answer-reader.ts';
+import { createAddressing, type EndpointConfig } from './endpoint.ts';
+import { FallbackError, HttpFailure } from './failure.ts';
+import { MalformedAnswer } from './head-parser.ts';
+import { HttpClient, type HttpClientOptions } from './http1.ts';
+import { outputHeaders, type Header } from './output-headers.ts';
+import { createSigner, encodeKey, type Credentials } from './sigv4.ts';
+import { readListPage } from './xml.ts';
+
+export interface ResolvedSocketConfig extends EndpointConfig, HttpClientOptions {
+  /** Clock. Default: that of the system. */
+  readonly now?: (() => number) | undefined;
+}
+
+/** The verbs that carry the bytes, and the listing. */
+export type HotStore = Pick<ObjectStore, 'name' | 'list' | 'readInto' | 'put' | 'uploadPart' | 'close'>;
+
+export interface SocketStore extends HotStore {
+  /** Connections at the moment, and calls that wait for one. */
+  connections(): { readonly open: number; readonly free: number; readonly waiting: number };
+}
+
+interface Call {
+  readonly where: FailedCall;
+  readonly method: 'GET' | 'PUT';
+  readonly key: string;
+  readonly query: readonly (readonly [string, string])[];
+  readonly headers: readonly Header[];
+  readonly body?: Body;
+  readonly idempotent: boolean;
+  readonly place: Place;
+}
+
+/**
+ * @param credentials asked before every request; it remembers
+ * @throws FallbackError where the endpoint or the region is one that the rules here do not cover
+ */
+export function createSocketStore(name: string, config: ResolvedSocketConfig, credentials: () => Promise<Credentials>): SocketStore {
+  const { now = Date.now } = config;
+  const addressOf = createAddressing(config);
+  const sign = createSigner(config.region);
+  const client = new HttpClient(config);
+  /** How far the store's clock is ahead of ours. */
+  let skewMs = 0;
+
+  const send = async (call: Call, signal: AbortSignal | undefined, again = false): Promise<HttpAnswer> => {
+    const address = addressOf(call.where.bucket);
+    const { method, query, headers, body, idempotent, place } = call;
+    const path = `${address.pathPrefix}${encodeKey(call.key)}`;
+    const usedSkewMs = skewMs;
+    const head = sign({ method, host: address.host, path, query, headers, bodyBytes: body?.sizeBytes }, await credentials(), now() + usedSkewMs);
+    const answer = await client.request(address.origin, { head, body: body?.views, idempotent, place, signal });
+    if (answer.head.status < 300) return answer;
+    const refusal = refusalOf(answer);
+    // Refused before anything was done, so that it may be sent again.
+    const ahead = refusal instanceof RefusedRequest && refusal.Code === 'RequestTimeTooSkewed' ? refusal.serverTimeMs : undefined;
+    if (ahead === undefined || again) throw refusal;
+    if (skewMs === usedSkewMs) skewMs = ahead - now();
+    return send(call, signal, true);
+  };
+
+  const guarded = async <T>(call: Call, options: CallOptions | undefined, read: (answer: HttpAnswer) => T): Promise<T> => {
+    const signal = options?.signal;
+    try {
+      checkLength(call.body);
+      return read(await send(call, signal));
+    } catch (error) {
+      signal?.throwIfAborted();
+      throw meaningOf(error, call);
+    }
+  };
+
+  return {
+    name,
+    list: async (request, options) => {
+      const where: FailedCall = { store: name, bucket: request.bucket, key: request.prefix === '' ? undefined : request.prefix, operation: 'list' };
+      return guarded({ where, method: 'GET', key: '', query: listQuery(request), headers: [], idempotent: true, place: collectListing }, options,
+        ({ body }) => readListPage(Buffer.from(body.buffer, body.byteOffset, body.byteLength).toString()));
+    },
+    readInto: async (request, into, options) => {
+      const where: FailedCall = { store: name, bucket: request.bucket, key: request.key, operation: 'readInto' };
+      const range: Header = isWhole(request) ? ['x-amz-checksum-mode', 'ENABLED'] : ['range', `bytes=${request.offset}-${request.offset + request.lengthBytes - 1}`];
+      return guarded({ where, method: 'GET', key: request.key, query: [], headers: [['if-match', request.ifMatch], range], idempotent: true, place: placeRead(request, into, where) }, options,
+        ({ head }) => readResult(head, request));
+    },
+    put: async (request, options) => {
+      const where: FailedCall = { store: name, bucket: request.bucket, key: request.key, operation: 'put' };
+      const headers = outputHeaders(request.output, request.metadata);
+      headers.push(['x-amz-checksum-crc32', encodeCrc32(request.body.crc32)]);
+      if (request.ifNoneMatch !== undefined) headers.push(['if-none-match', request.ifNoneMatch]);
+      return guarded({ where, method: 'PUT', key: request.key, query: [], headers, body: request.body, idempotent: false, place: collectAnswer }, options,
+        (answer) => writtenEtag(answer, where));
+    },
+    uploadPart: async (request, options) => {
+      const where: FailedCall = { store: name, bucket: request.bucket, key: request.key, operation: 'uploadPart' };
+      const query = [['partNumber', String(request.partNumber)], ['uploadId', request.uploadId]] as const;
+      const headers: Header[] = [['x-amz-checksum-crc32', encodeCrc32(request.body.crc32)]];
+      return guarded({ where, method: 'PUT', key: request.key, query, headers, body: request.body, idempotent: true, place: collectAnswer }, options,
+        (answer) => writtenEtag(answer, where));
+    },
+    connections: () => client.counts,
+    close: () => { client.close(); },
+  };
+}
+
+/** A wrong length would make the rest of a body another request. */
+function checkLength(body: Body | undefined): void {
+  const sizeBytes = body?.views.reduce((sum, view) => sum + view.byteLength, 0);
+  if (sizeBytes !== body?.sizeBytes) throw new RangeError(`the body has ${sizeBytes ?? 0} bytes where ${body?.sizeBytes ?? 0} were announced`);
+}
+
+function listQuery(request: ListRequest): (readonly [string, string])[] {
+  const query: (readonly [string, string])[] = [['list-type', '2'], ['encoding-type', 'url'], ['prefix', request.prefix]];
+  if (request.continuationToken !== undefined) query.push(['continuation-token', request.continuationToken]);
+  else if (request.startAfter !== undefined) query.push(['start-after', request.startAfter]);
+  if (request.maxKeys !== undefined) query.push(['max-keys', String(request.maxKeys)]);
+  if (request.delimiter !== undefined) query.push(['delimiter', request.delimiter]);
+  return query;
+}
+
+/** An error of the port for whatever a call failed with; a FallbackError stays one. */
+function meaningOf(error: unknown, call: Call): unknown {
+  if (error instanceof FallbackError || isTributaryError(error)) return error;
+  const malformed = error instanceof MalformedAnswer || (error instanceof HttpFailure && error.kind === 'malformed');
+  // PutObject may have been done; what is sent again by another client could only be refused. The writer looks at what is there.
+  if (malformed && call.idempotent) return new FallbackError(error.message, { cause: error });
+  const meaning = malformed ? wrongAnswer(call.where, error.message) : classifyStoreError(error, call.where);
+  return error instanceof HttpFailure && error.receivedBytes > 0 ? new InterruptedRead(error.receivedBytes, meaning) : meaning;
+}
