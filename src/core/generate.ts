@@ -94,9 +94,11 @@ const STATUSES = [200, 200, 200, 204, 304, 404, 500] as const;
 
 function jsonLine(random: Random, line: number, time: string): string {
   const message = random.chance(0.05) ? { error: `upstream said: ${'retry '.repeat(random.below(60))}` } : {};
-  return JSON.stringify({ line, time, method: random.pick(METHODS), path: random.pick(PATHS), status: random.pick(STATUSES), ms: random.below(2000), ...message });
+  const request = { method: random.pick(METHODS), path: random.pick(PATHS), status: random.pick(STATUSES), ms: random.below(2000) };
+  return JSON.stringify({ line, time, ...request, ...message });
 }
 
 function textLine(random: Random, line: number, time: string): string {
-  return `${time} line=${line} 10.0.${random.below(256)}.${random.below(256)} "${random.pick(METHODS)} ${random.pick(PATHS)}" ${random.pick(STATUSES)} ${random.below(100_000)}`;
+  const client = `10.0.${random.below(256)}.${random.below(256)}`;
+  return `${time} line=${line} ${client} "${random.pick(METHODS)} ${random.pick(PATHS)}" ${random.pick(STATUSES)} ${random.below(100_000)}`;
 }

@@ -15,7 +15,7 @@ const CHUNK_NAME = /^merged-(\d{8}T\d{6}Z-[0-9a-f]{8})-(\d{8}|[1-9]\d{8,14})\.([
 const RUNS_FOLDER = `${CONTROL_FOLDER}runs/`;
 
 /** Longest key that S3 takes, in UTF-8 bytes. */
-export const MAX_KEY_BYTES = 1024;
+const MAX_KEY_BYTES = 1024;
 
 /**
  * The stamp of a run: its start in UTC and the last 8 hex digits of its first execution's run id. (Run ids are UUIDv7: their first

@@ -71,7 +71,9 @@ export function createPlanner(options: PlannerOptions, resumeFrom?: PlanCursor):
   const closeInnermost = (): void => {
     const group = open.pop();
     if (!group) return;
-    const fits = bundle.groups.length < limits.maxGroups && bundle.objects + group.objects <= limits.maxObjects && bundle.bytes + group.bytes <= limits.maxBytes;
+    const fits = bundle.groups.length < limits.maxGroups
+      && bundle.objects + group.objects <= limits.maxObjects
+      && bundle.bytes + group.bytes <= limits.maxBytes;
     if (!fits) flush();
     bundle.groups.push(group);
     bundle.objects += group.objects;
@@ -132,7 +134,8 @@ function addRow(ranges: [number, number][], row: number): void {
 /** @throws TRB-LIST-ORDER where `key` does not come after `previousKey` in UTF-8 order */
 export function assertAscending(previousKey: string, key: string): void {
   if (compareKeys(previousKey, key) < 0) return;
-  throw new TributaryError('TRB-LIST-ORDER', `the store listed ${JSON.stringify(key)} after ${JSON.stringify(previousKey)}, which is not the UTF-8 order of keys`, { key, previousKey });
+  const message = `the store listed ${JSON.stringify(key)} after ${JSON.stringify(previousKey)}, which is not the UTF-8 order of keys`;
+  throw new TributaryError('TRB-LIST-ORDER', message, { key, previousKey });
 }
 
 /**

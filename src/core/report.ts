@@ -107,12 +107,15 @@ export function estimatePlan(totals: PlanTotals, spec: Pick<MergeSpec, 'chunk' |
     delete: 0,
   };
   const usd = ((requests.list + requests.put) * USD_PER_MILLION.write + (requests.get + requests.head) * USD_PER_MILLION.read) / 1e6;
-  const lengths = 'bytes' in spec.chunk ? `chunks of ${spec.chunk.bytes} bytes` : `lines of unknown length, so one write for each ${spec.partBytes} bytes of sources and for each group`;
+  const lengths = 'bytes' in spec.chunk
+    ? `chunks of ${spec.chunk.bytes} bytes`
+    : `lines of unknown length, so one write for each ${spec.partBytes} bytes of sources and for each group`;
   return {
     requests,
     cost: {
       usd: Math.round(usd * 1e6) / 1e6,
-      basis: `S3 Standard in us-east-1: LIST and PUT ${USD_PER_MILLION.write} USD, GET ${USD_PER_MILLION.read} USD per million requests; ${lengths}; compressed sources count as listed; storage, transfer and control data are not included`,
+      basis: `S3 Standard in us-east-1: LIST and PUT ${USD_PER_MILLION.write} USD, GET ${USD_PER_MILLION.read} USD per million requests; `
+        + `${lengths}; compressed sources count as listed; storage, transfer and control data are not included`,
     },
   };
 }

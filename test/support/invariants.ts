@@ -54,7 +54,9 @@ function nextPath(path: string): string {
 }
 
 /** Follows the numbered lines from their sources into the chunks. */
-function checkLines(sources: ReadonlyMap<string, Buffer>, chunks: ReadonlyMap<string, Buffer>, { groupBy = 'directory' }: ReferenceOptions, findings: Findings): void {
+function checkLines(
+  sources: ReadonlyMap<string, Buffer>, chunks: ReadonlyMap<string, Buffer>, { groupBy = 'directory' }: ReferenceOptions, findings: Findings,
+): void {
   const expected = new Map<string, { group: string; place: number }>();
   for (const [key, bytes] of [...sources].sort(([a], [b]) => compareKeys(a, b))) {
     for (const line of numberedLinesOf(bytes)) expected.set(line, { group: groupOf(key, groupBy), place: expected.size });

@@ -34,7 +34,7 @@ describe('compileGlob', () => {
   });
 
   it.each(['[a', '{a,b', 'a\\', '[z-a]'])('refuses %j by name', (glob) => {
-    expect(() => compileGlob(glob)).toThrow(expect.objectContaining({ code: 'TRB-INVALID-INPUT', message: expect.stringContaining(JSON.stringify(glob).replaceAll('\\\\', '\\')) }));
+    expect(() => compileGlob(glob)).toThrow(expect.objectContaining({ code: 'TRB-INVALID-INPUT', message: expect.stringContaining(`"${glob}"`) }));
   });
 
   it('matches any key by its own text, with \\ before what is special', () => {

@@ -91,7 +91,8 @@ describe('the planner', () => {
 
   it('joins the nearest ranges where a directory is interleaved more often than ranges are kept', () => {
     const sources = Array.from({ length: 40 }, (_, at) => String(at).padStart(2, '0'))
-      .flatMap((name) => [{ key: `${name}.log`, sizeBytes: 1 }, { key: `${name}/x.log`, sizeBytes: 1 }, ...(name === '20' ? [{ key: `${name}/y.log`, sizeBytes: 1 }] : [])]);
+      .flatMap((name) => [`${name}.log`, `${name}/x.log`, ...(name === '20' ? [`${name}/y.log`] : [])])
+      .map((key) => ({ key, sizeBytes: 1 }));
     const root = plan(sources, directory).flatMap((batch) => batch.groups).find(({ dir }) => dir === '');
     expect(root?.ranges.length).toBe(MAX_RANGES);
     expect(root?.ranges.some(([from]) => from === 43)).toBe(true);

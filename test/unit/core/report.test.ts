@@ -42,7 +42,9 @@ describe('buildReport', () => {
       errors: { 'TRB-SOURCE-GONE': 1, 'TRB-SOURCE-DENIED': 2, 'TRB-SOURCE-CORRUPT': 1 },
     });
     const report = buildReport(inputOf({ tally }), { ...facts, examples: { 'TRB-SOURCE-DENIED': { key: 'a/x.log' } } });
-    expect(report).toMatchObject({ status: 'completed_with_failures', averageLinesPerObject: 1.4, partial: { objects: 1, bytes: 100 }, failed: { objects: 3, bytes: 300 } });
+    expect(report).toMatchObject({
+      status: 'completed_with_failures', averageLinesPerObject: 1.4, partial: { objects: 1, bytes: 100 }, failed: { objects: 3, bytes: 300 },
+    });
     expect(report.errors).toEqual([
       { code: 'TRB-SOURCE-DENIED', count: 2, example: { key: 'a/x.log' } },
       { code: 'TRB-SOURCE-CORRUPT', count: 1, example: {} }, { code: 'TRB-SOURCE-GONE', count: 1, example: {} },

@@ -1,8 +1,10 @@
 import { describe, expect, it } from '@jest/globals';
-import { referenceMerge } from '../../support/reference-merge.ts';
+import { referenceMerge, type ReferenceOptions } from '../../support/reference-merge.ts';
 
-const merge = (sources: Record<string, string>, ...[options]: [Parameters<typeof referenceMerge>[1]]) =>
-  Object.fromEntries([...referenceMerge(new Map(Object.entries(sources).map(([key, text]) => [key, Buffer.from(text)])), options)].map(([path, bytes]) => [path, bytes.toString()]));
+function merge(sources: Record<string, string>, options: ReferenceOptions): Record<string, string> {
+  const merged = referenceMerge(new Map(Object.entries(sources).map(([key, text]) => [key, Buffer.from(text)])), options);
+  return Object.fromEntries([...merged].map(([path, bytes]) => [path, bytes.toString()]));
+}
 
 describe('the reference merge', () => {
   it('concatenates each directory in UTF-8 order of keys, ends every source with a newline, and cuts after n lines', () => {
