@@ -4,6 +4,7 @@
  */
 import type { MergeCursor } from './cursor.ts';
 import type { Limits } from './limits.ts';
+import type { MergeSpec } from './merge.ts';
 import type { PlanTotals } from './plan.ts';
 import type { PlanReport, Report, VerifyReport } from './report.ts';
 import type { Requests, Tally } from './tally.ts';
@@ -22,10 +23,13 @@ export interface RunRef extends RunIdentity {
   readonly specHash: string;
   /** Control folder that holds the plan: this run's own, or that of the planning run for `apply`. */
   readonly planStamp: string;
+  /** Whether the target honours `If-None-Match: *`; false until `checkAccess` has tried it. */
+  readonly createOnce: boolean;
 }
 
 export interface ResolvedRun {
   readonly run: RunRef;
+  readonly spec: MergeSpec;
   /** For people: `s3://…`, without store names. */
   readonly source: string;
   readonly target: string;
@@ -62,6 +66,8 @@ export interface MergeChunksInput {
   /** This call's share of the run's limits. */
   readonly limits: Limits;
   readonly onError: 'continue' | 'stop';
+  /** Whether an earlier call died, so that it may have left uploads which the cursor does not name. */
+  readonly recovering: boolean;
 }
 export interface MergeChunksResult { readonly cursor: MergeCursor }
 
@@ -88,12 +94,15 @@ export interface VerifyRunInput { readonly run: string; readonly mode: 'size' | 
 
 /** Control activities: queue `tributary`. */
 export interface ControlActivities {
-  /** Parses the input, fills in defaults and writes spec.json. @throws TRB-INVALID-INPUT */
+  /** Parses the input and fills in defaults. Asks no store. @throws TRB-INVALID-INPUT */
   resolveSpec(input: { readonly identity: RunIdentity; readonly raw: unknown }): Promise<ResolvedRun>;
-  /** Name of the run that holds the lease on this target, or null where it has just ended. */
+  /** Id of the run that holds the lease on a target, or null where none does any more: a lease whose run has ended is removed. */
   findLeaseHolder(input: { readonly leaseId: string }): Promise<string | null>;
-  /** Tries what the run needs on both sides, and refuses where the target holds merged output of the source already. */
-  checkAccess(input: { readonly run: RunRef }): Promise<void>;
+  /**
+   * Tries what the run needs on both sides, refuses where the target holds merged output of the source already, and writes spec.json.
+   * @returns the run with what it found out
+   */
+  checkAccess(input: { readonly run: RunRef; readonly spec: MergeSpec }): Promise<RunRef>;
   planPage(input: PlanPageInput): Promise<PlanPageResult>;
   sealPlan(input: SealPlanInput): Promise<SealedPlanRef>;
   /** Checks a plan made by another run against its hash. @throws TRB-PLAN-LOST */

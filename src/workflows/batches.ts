@@ -1,0 +1,64 @@
+/** The batches of one work page: a bounded window of `mergePrefix` children. */
+import { ParentClosePolicy, startChild } from '@temporalio/workflow';
+import type { RunRef } from '../contracts/activities.ts';
+import type { Limits } from '../contracts/limits.ts';
+import { addTally, emptyTally, type Tally } from '../contracts/tally.ts';
+import { bounded } from './bounded.ts';
+import type { Control } from './control.ts';
+import { tallyOfFailure } from './failures.ts';
+import { batchId, rootExecution } from './ids.ts';
+import { mergePrefix } from './merge-prefix.ts';
+import { control as activities } from './proxies.ts';
+
+export interface BatchesInput {
+  readonly run: RunRef;
+  readonly planHash: string;
+  readonly page: number;
+  readonly batches: number;
+  readonly onError: 'continue' | 'stop';
+}
+
+/** What has ended so far, and how many run. Changes while `runBatches` goes on. */
+export interface BatchesState { tally: Tally; done: number; running: number }
+
+export function noBatches(): BatchesState {
+  return { tally: emptyTally(), done: 0, running: 0 };
+}
+
+/**
+ * Merges the batches of a page, the largest first. On the first failure the others are cancelled, and keep what they have done.
+ * @throws the first failure
+ */
+export async function runBatches(control: Control, input: BatchesInput, state: BatchesState, onChange: () => void): Promise<void> {
+  const { run, planHash, page, batches, onError } = input;
+  const summaries = await activities.describeBatches({ run, planHash, page });
+  const window = (): number => Math.max(1, Math.min(control.limits.parallelGroups, batches));
+  const share = (limits: Limits): Limits => shareOf(limits, window());
+  const root = rootExecution();
+  await bounded(batches, window, () => control.mayGoOn(), async (batch) => {
+    state.running += 1;
+    onChange();
+    try {
+      const tally = await control.withChild(() => startChild(mergePrefix, {
+        workflowId: batchId(page, batch, root),
+        args: [{ run, planHash, page, batch, limits: share(control.limits), onError, cursor: null, recovering: false }],
+        staticSummary: summaries[batch] ?? `batch ${batch}`,
+        parentClosePolicy: ParentClosePolicy.TERMINATE,
+      }), share);
+      state.tally = addTally(state.tally, tally);
+      state.done += 1;
+    } catch (error) {
+      state.tally = addTally(state.tally, tallyOfFailure(error));
+      throw error;
+    } finally {
+      state.running -= 1;
+      onChange();
+    }
+  }, () => { control.cancel(); });
+}
+
+/** Rates are of the whole run: each of those who work at the same time gets its share. */
+export function shareOf(limits: Limits, workers: number): Limits {
+  const part = (rate: number | null): number | null => (rate === null ? null : rate / workers);
+  return { ...limits, bytesPerSecond: part(limits.bytesPerSecond), requestsPerSecond: part(limits.requestsPerSecond) };
+}

@@ -1,0 +1,127 @@
+/**
+ * What people asked of a workflow: pause, resume, cancel, limits. It owns these states, and interrupts running calls when they change.
+ *
+ * Invariants:
+ * K1. Cancelling is final; a resume after it does nothing.
+ * K2. `interruptible` never loses a cursor that the server knows: what a call returned, or the last heartbeat of one that died.
+ * K3. A change that arrives while a call is starting or a child is being started is not missed.
+ */
+import {
+  ActivityFailure, ApplicationFailure, CancellationScope, condition, isCancellation, log, setHandler, TimeoutFailure, type ChildWorkflowHandle, type Workflow, type WorkflowResultType,
+} from '@temporalio/workflow';
+import type { Limits } from '../contracts/limits.ts';
+import { cancelSignal, limitsSignal, pauseSignal, resumeSignal } from './messages.ts';
+
+type Child = Pick<ChildWorkflowHandle<Workflow>, 'signal' | 'workflowId'>;
+
+export class Control {
+  #limits: Limits;
+  #paused = false;
+  #cancelled = false;
+  readonly #scopes = new Set<CancellationScope>();
+  readonly #children = new Map<Child, (limits: Limits) => Limits>();
+
+  /** Registers the handlers. To be made before the first await of a workflow. */
+  constructor(limits: Limits) {
+    this.#limits = limits;
+    setHandler(pauseSignal, () => { this.pause(); }, { description: 'Stop all requests within seconds and keep what was acknowledged.' });
+    setHandler(resumeSignal, () => { this.resume(); }, { description: 'Go on from the exact point.' });
+    setHandler(cancelSignal, () => { this.cancel(); }, { description: 'End the run with a report of what was done.' });
+    setHandler(limitsSignal, (changed) => { this.setLimits(changed); });
+    // A cancel request of the server (`temporal workflow cancel`, the UI) is the same as the signal.
+    CancellationScope.current().cancelRequested.catch(() => { this.cancel(); });
+  }
+
+  get limits(): Limits { return this.#limits; }
+  get paused(): boolean { return this.#paused; }
+  get cancelled(): boolean { return this.#cancelled; }
+
+  /** For the progress query. */
+  get state(): 'running' | 'pausing' | 'paused' | 'cancelling' {
+    if (this.#cancelled) return 'cancelling';
+    if (!this.#paused) return 'running';
+    return this.#scopes.size > 0 ? 'pausing' : 'paused';
+  }
+
+  pause(): void {
+    if (this.#paused || this.#cancelled) return;
+    this.#paused = true;
+    this.#interrupt((child) => child.signal(pauseSignal));
+  }
+
+  resume(): void {
+    if (!this.#paused || this.#cancelled) return;
+    this.#paused = false;
+    this.#tell((child) => child.signal(resumeSignal));
+  }
+
+  cancel(): void {
+    if (this.#cancelled) return;
+    this.#cancelled = true;
+    this.#interrupt((child) => child.signal(cancelSignal));
+  }
+
+  /** Running calls are interrupted, and go on under the new limits. */
+  setLimits(limits: Limits): void {
+    this.#limits = limits;
+    this.#interrupt((child, share) => child.signal(limitsSignal, share(limits)));
+  }
+
+  /** Waits while the run is paused. @returns false where it was cancelled */
+  async mayGoOn(): Promise<boolean> {
+    await condition(() => this.#cancelled || !this.#paused);
+    return !this.#cancelled;
+  }
+
+  /**
+   * Runs an activity call that a pause, a cancel or changed limits interrupt.
+   * @param lastKnown reads what a call that died had heartbeated
+   * @returns the call's result, or what `lastKnown` made of its last heartbeat, or null where the call got nowhere
+   */
+  async interruptible<T>(call: () => Promise<T>, lastKnown: (heartbeat: unknown) => T | null): Promise<T | null> {
+    const scope = new CancellationScope({ cancellable: true });
+    this.#scopes.add(scope);
+    try {
+      return await scope.run(call);
+    } catch (error) {
+      if (!scope.consideredCancelled || !(error instanceof ActivityFailure)) throw error;
+      if (isCancellation(error)) return null;
+      // The worker died first: at its heartbeat timeout the call ends with what it had heartbeated last.
+      const { cause } = error;
+      if (cause instanceof TimeoutFailure) return lastKnown(cause.lastHeartbeatDetails);
+      if (cause instanceof ApplicationFailure && cause.type === 'WorkerShutdown') return lastKnown(cause.details?.[0]);
+      throw error;
+    } finally {
+      this.#scopes.delete(scope);
+    }
+  }
+
+  /** Passes on what is asked of this workflow to a child, from its start on. `share` makes the child's limits of ours. */
+  async withChild<W extends Workflow>(start: () => Promise<ChildWorkflowHandle<W>>, share: (limits: Limits) => Limits): Promise<WorkflowResultType<W>> {
+    const limitsAtStart = this.#limits;
+    const child = await start();
+    this.#children.set(child, share);
+    if (this.#limits !== limitsAtStart) this.#tellOne(child, child.signal(limitsSignal, share(this.#limits)));
+    if (this.#cancelled) this.#tellOne(child, child.signal(cancelSignal));
+    else if (this.#paused) this.#tellOne(child, child.signal(pauseSignal));
+    try {
+      return await child.result();
+    } finally {
+      this.#children.delete(child);
+    }
+  }
+
+  #interrupt(message: (child: Child, share: (limits: Limits) => Limits) => Promise<void>): void {
+    for (const scope of this.#scopes) scope.cancel();
+    this.#tell(message);
+  }
+
+  #tell(message: (child: Child, share: (limits: Limits) => Limits) => Promise<void>): void {
+    for (const [child, share] of this.#children) this.#tellOne(child, message(child, share));
+  }
+
+  #tellOne(child: Child, sent: Promise<void>): void {
+    // A child that has just ended needs no message.
+    sent.catch((error: unknown) => { log.debug('a child took no message', { child: child.workflowId, error }); });
+  }
+}

@@ -1,0 +1,34 @@
+/** Taking the lease on a target. */
+import { ApplicationFailure, ParentClosePolicy, sleep, startChild, type ChildWorkflowHandle } from '@temporalio/workflow';
+import { WorkflowExecutionAlreadyStartedError } from '@temporalio/common';
+import { leaseId } from './ids.ts';
+import { releaseSignal } from './messages.ts';
+import { control } from './proxies.ts';
+import { targetLease } from './target-lease.ts';
+
+/** Tries when a lease seems to be free and taken at once: its holder is just ending. */
+const TRIES = 5;
+
+/** @throws TRB-TARGET-BUSY with the name of the run that writes to the target */
+export async function takeLease(targetHash: string, target: string): Promise<ChildWorkflowHandle<typeof targetLease>> {
+  const workflowId = leaseId(targetHash);
+  let holder: string | null = null;
+  for (let attempt = 1; attempt <= TRIES; attempt += 1) {
+    try {
+      return await startChild(targetLease, { workflowId, staticSummary: `writer of ${target}`, parentClosePolicy: ParentClosePolicy.TERMINATE });
+    } catch (error) {
+      if (!(error instanceof WorkflowExecutionAlreadyStartedError)) throw error;
+    }
+    holder = await control.findLeaseHolder({ leaseId: workflowId });
+    if (holder !== null) break;
+    await sleep('500ms');
+  }
+  throw ApplicationFailure.create({
+    type: 'TRB-TARGET-BUSY', nonRetryable: true, message: `the run ${holder ?? 'of another client'} is writing to ${target}`, details: [{ run: holder ?? '', target }],
+  });
+}
+
+export async function releaseLease(lease: ChildWorkflowHandle<typeof targetLease>): Promise<void> {
+  await lease.signal(releaseSignal);
+  await lease.result();
+}

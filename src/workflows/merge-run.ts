@@ -1,0 +1,142 @@
+/** `mergeRun`: the root of a merge. PLAN freezes what is read, WRITE merges it, VERIFY looks at what is there, REPORT says so. */
+import { CancellationScope, log, ParentClosePolicy, startChild, workflowInfo } from '@temporalio/workflow';
+import type { PlanPageResult, ResolvedRun, SealedPlanRef, VerifyPageResult } from '../contracts/activities.ts';
+import type { PlanTotals } from '../contracts/plan.ts';
+import type { PlanReport, Report } from '../contracts/report.ts';
+import { addRequests, addTally } from '../contracts/tally.ts';
+import { makeStamp } from '../core/names.ts';
+import { runBatches, shareOf } from './batches.ts';
+import { bounded } from './bounded.ts';
+import { asFailure, tallyOfFailure } from './failures.ts';
+import { pageId } from './ids.ts';
+import { releaseLease, takeLease } from './lease.ts';
+import { mergePage } from './merge-page.ts';
+import { control as activities, walking } from './proxies.ts';
+import { RunState } from './run-state.ts';
+
+/** Work pages at the same time: a slow batch of one must not hold up the next. */
+const PAGES_IN_FLIGHT = 2;
+
+export async function mergeRun(input: unknown): Promise<Report | PlanReport> {
+  const { firstExecutionRunId, startTime, workflowId } = workflowInfo();
+  const startedMs = startTime.getTime();
+  const state = new RunState({ id: workflowId, stamp: makeStamp(startedMs, firstExecutionRunId), startedMs });
+  return CancellationScope.nonCancellable(async () => {
+    try {
+      const resolved = await activities.resolveSpec({ identity: state.identity, raw: input ?? {} });
+      state.resolved(resolved);
+      return state.ended(resolved.dryRun ? await planOnly(state, resolved) : await merge(state, resolved));
+    } catch (error) {
+      throw asFailure(error, state.tally);
+    }
+  });
+}
+
+/** Freezes the plan and stops. */
+async function planOnly(state: RunState, resolved: ResolvedRun): Promise<PlanReport | Report> {
+  const run = await checked(resolved);
+  const plan = await makePlan(state, run);
+  if (!plan) return report(state, run, null, 'cancelled', 0);
+  return activities.writePlanReport({ run: run.run, source: run.source, target: run.target, label: run.label, plan });
+}
+
+/** The run with what the check of both sides found out. */
+async function checked(resolved: ResolvedRun): Promise<ResolvedRun> {
+  return { ...resolved, run: await activities.checkAccess({ run: resolved.run, spec: resolved.spec }) };
+}
+
+async function merge(state: RunState, resolved: ResolvedRun): Promise<Report> {
+  const lease = await takeLease(resolved.targetHash, resolved.target);
+  let run = resolved;
+  let plan: SealedPlanRef | null = null;
+  try {
+    run = await checked(resolved);
+    plan = await makePlan(state, run);
+    if (plan) await write(state, run, plan);
+    const differences = plan && !state.control.cancelled ? await verify(state, run, plan) : 0;
+    return await report(state, run, plan, state.control.cancelled ? 'cancelled' : 'completed', differences);
+  } catch (error) {
+    // What stopped the run may keep its report from being written too; the failure says why in either case.
+    if (plan) await report(state, run, plan, 'failed', 0).catch((unwritten: unknown) => { log.warn('no report could be written', { unwritten }); });
+    throw error;
+  } finally {
+    await releaseLease(lease);
+  }
+}
+
+/** @returns null where the run was cancelled first */
+async function makePlan(state: RunState, { run, planHash }: ResolvedRun): Promise<SealedPlanRef | null> {
+  state.enter('PLAN');
+  if (planHash !== null) return planned(state, await activities.openPlan({ run, planHash }));
+  for (let segment: string | null = null; await state.control.mayGoOn();) {
+    const at: string | null = segment;
+    const page: PlanPageResult | null = await state.control.interruptible(() => walking.planPage({ run, segment: at }), () => null);
+    if (!page) continue;
+    segment = page.segment;
+    state.planned(page.totals);
+    if (page.done) return planned(state, await walking.sealPlan({ run, segment: page.segment }));
+  }
+  return null;
+}
+
+function planned(state: RunState, plan: SealedPlanRef): SealedPlanRef {
+  state.planned(plan.totals);
+  return plan;
+}
+
+/** Runs the batches: here where one work page holds them all, else in a `mergePage` child for each page. */
+async function write(state: RunState, run: ResolvedRun, plan: SealedPlanRef): Promise<void> {
+  state.enter('WRITE');
+  const { control } = state;
+  const common = { run: run.run, planHash: plan.planHash, onError: run.onError };
+  const [onlyPage] = plan.workPages;
+  if (plan.workPages.length === 1 && onlyPage !== undefined) {
+    await runBatches(control, { ...common, page: 0, batches: onlyPage }, state.batches, () => { state.show(); });
+    return;
+  }
+  const share = (limits: typeof control.limits): typeof limits => ({
+    ...shareOf(limits, PAGES_IN_FLIGHT), parallelGroups: Math.max(1, Math.ceil(limits.parallelGroups / PAGES_IN_FLIGHT)),
+  });
+  await bounded(plan.workPages.length, () => PAGES_IN_FLIGHT, () => control.mayGoOn(), async (page) => {
+    const batches = plan.workPages[page] ?? 0;
+    try {
+      const tally = await control.withChild(() => startChild(mergePage, {
+        workflowId: pageId(page), args: [{ ...common, page, batches, limits: share(control.limits) }],
+        staticSummary: `batches of page ${page + 1} of ${plan.workPages.length}`, parentClosePolicy: ParentClosePolicy.TERMINATE,
+      }), share);
+      state.batches.tally = addTally(state.batches.tally, tally);
+      state.batches.done += batches;
+    } catch (error) {
+      state.batches.tally = addTally(state.batches.tally, tallyOfFailure(error));
+      throw error;
+    } finally {
+      state.show();
+    }
+  }, () => { control.cancel(); });
+}
+
+/** @returns how many differences there are between the target and the chunk index */
+async function verify(state: RunState, { run, verify: mode }: ResolvedRun, plan: SealedPlanRef): Promise<number> {
+  if (mode === 'none') return 0;
+  state.enter('VERIFY');
+  let differences = 0;
+  for (let cursor: string | null = null; await state.control.mayGoOn();) {
+    const at: string | null = cursor;
+    const page: VerifyPageResult | null = await state.control.interruptible(() => walking.verifyPage({ run, planHash: plan.planHash, mode, cursor: at }), () => null);
+    if (!page) continue;
+    differences += page.differences;
+    state.batches.tally = { ...state.batches.tally, requests: addRequests(state.batches.tally.requests, page.requests) };
+    cursor = page.cursor;
+    if (cursor === null) break;
+  }
+  return differences;
+}
+
+async function report(state: RunState, run: ResolvedRun, plan: SealedPlanRef | null, status: 'completed' | 'failed' | 'cancelled', differences: number): Promise<Report> {
+  state.enter('REPORT');
+  const totals: PlanTotals | null = plan?.totals ?? state.planTotals;
+  return walking.writeReport({
+    run: run.run, source: run.source, target: run.target, label: run.label, planHash: plan?.planHash ?? null, status,
+    planned: totals, tally: state.tally, verify: { mode: run.verify, differences },
+  });
+}

@@ -1,0 +1,19 @@
+/** The messages that running workflows take. Their names are public API. */
+import { defineQuery, defineSignal, defineUpdate } from '@temporalio/workflow';
+import type { Limits } from '../contracts/limits.ts';
+import { QUERIES, SIGNALS, UPDATES } from '../contracts/names.ts';
+import type { BranchProgress, Progress } from '../contracts/progress.ts';
+
+/** Stops every request within seconds, and keeps what was acknowledged. */
+export const pauseSignal = defineSignal<[reason?: unknown]>(SIGNALS.pause);
+export const resumeSignal = defineSignal<[reason?: unknown]>(SIGNALS.resume);
+/** Ends the run with a report of what was done. */
+export const cancelSignal = defineSignal<[reason?: unknown]>(SIGNALS.cancel);
+/** From a parent to its children: their share of the limits. */
+export const limitsSignal = defineSignal<[limits: Limits]>(SIGNALS.limits);
+/** Changes some limits of a running run. Returns all of them. */
+export const setLimitsUpdate = defineUpdate<Limits, [changes: unknown]>(UPDATES.setLimits);
+export const progressQuery = defineQuery<Progress>(QUERIES.progress);
+export const branchProgressQuery = defineQuery<BranchProgress>(QUERIES.progress);
+/** To a lease: the run that held it has ended. */
+export const releaseSignal = defineSignal('release');
