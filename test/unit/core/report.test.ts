@@ -15,7 +15,7 @@ const planned: PlanTotals = {
 const tallyOf = (changes: Partial<Tally>): Tally => ({ ...emptyTally(), ...changes });
 const inputOf = (changes: Partial<WriteReportInput>): WriteReportInput => ({
   run: {
-    id: 'r1', stamp, startedMs: Date.UTC(2026, 0, 2, 3, 4, 5), specHash: 's', planStamp: stamp,
+    id: 'r1', stamp, startedMs: Date.UTC(2026, 0, 2, 3, 4, 5), specHash: 's', planStamp: stamp, createOnce: true,
     control: { store: 'default', bucket: 'merged', prefix: `out/_tributary/runs/${stamp}/` },
   },
   source: 's3://logs/', target: 's3://merged/out/', label: null, planHash: 'h', status: 'completed', planned,
