@@ -64,7 +64,7 @@ export class Processes {
    * ended it does not come back at all, so that a caller does not take an interrupted command for a failed one.
    */
   async run(command: string, args: readonly string[], options: RunOptions = {}): Promise<Ended> {
-    if (this.#stopping !== undefined) return never();
+    if (this.#isStopping()) return never();
     const child = this.start(command, args, options);
     const output: string[] = [];
     for (const stream of [child.stdout, child.stderr]) {
@@ -82,7 +82,7 @@ export class Processes {
         child.once('exit', (exitCode, signal) => resolve(exitCode ?? 128 + (signal === null ? 0 : constants.signals[signal])));
       });
       await drained(child);
-      if (this.#stopping !== undefined) return await never();
+      if (this.#isStopping()) return await never();
       return { code, output: output.join(''), timedOut };
     } finally {
       clearTimeout(timer);
@@ -104,6 +104,10 @@ export class Processes {
   stopAll(): Promise<void> {
     this.#stopping ??= this.#stop();
     return this.#stopping;
+  }
+
+  #isStopping(): boolean {
+    return this.#stopping !== undefined;
   }
 
   async #stop(): Promise<void> {
@@ -203,5 +207,6 @@ function kill(pid: number, signal: NodeJS.Signals): void {
 }
 
 function isErrno(error: unknown, ...codes: string[]): boolean {
-  return error instanceof Error && 'code' in error && typeof error.code === 'string' && codes.includes(error.code);
+  // Not `instanceof Error`: under Jest, Node's errors come from another realm.
+  return typeof error === 'object' && error !== null && 'code' in error && typeof error.code === 'string' && codes.includes(error.code);
 }
