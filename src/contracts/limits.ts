@@ -19,9 +19,9 @@ export const sizeBytes = z.union([
 
 /** What a run may use. Every field can be changed while the run goes on (update `setLimits`). `"off"` lifts a rate limit. */
 export const limitsInput = z.strictObject({
-  parallelGroups: count('parallelGroups').max(500).optional().meta({ description: 'Batches of groups that are merged at the same time.' }),
+  parallelGroups: count('parallelGroups').max(500).optional().meta({ description: 'Batches of groups that are merged at the same time.', default: 8 }),
   downloads: count('downloads').max(1000).optional().meta({ description: 'Requests that read sources at the same time, in one batch.', default: 25 }),
-  uploads: count('uploads').max(1000).optional().meta({ description: 'Requests that write at the same time, in one batch.' }),
+  uploads: count('uploads').max(1000).optional().meta({ description: 'Requests that write at the same time, in one batch.', default: 16 }),
   bytesPerSecond: z.union([off, sizeBytes.refine((n) => n >= 1024, 'bytesPerSecond must be at least 1KiB, or "off"')]).optional().meta({
     description: 'Source bytes read a second, over the whole run.', default: 'off' }),
   requestsPerSecond: z.union([off, z.number().min(1)]).optional().meta({

@@ -18,7 +18,8 @@ export const durationMs = z.string().transform((text, context) => {
 });
 
 /** An instant: ISO 8601 with a zone, or a date (midnight UTC). Kept as ISO text in UTC. */
-export const instant = z.union([z.iso.date(), z.iso.datetime({ offset: true })]).transform((text) => new Date(text).toISOString());
+export const instant = z.union([z.iso.date(), z.iso.datetime({ offset: true })], 'write a date, or an instant with its zone, as 2026-01-31 or 2026-01-31T09:00:00Z')
+  .transform((text) => new Date(text).toISOString());
 
 const globs = z.array(z.string().min(1));
 
