@@ -39,14 +39,14 @@ function children(node: Node, parent: string): InputField[] {
     for (const [name, child] of Object.entries(variant.properties ?? {})) {
       const path = parent === '' ? name : `${parent}.${name}`;
       const required = variants.every((one) => one.required?.includes(name) === true);
-      if (!seen.has(path) && typeof child === 'object') seen.set(path, field(child as Node, path, required));
+      if (!seen.has(path) && typeof child === 'object') seen.set(path, field(child, path, required));
     }
   }
   return [...seen.values()].flat();
 }
 
 function field(node: Node, path: string, required: boolean): InputField[] {
-  const items = typeof node.items === 'object' && !Array.isArray(node.items) ? (node.items as Node) : undefined;
+  const items = typeof node.items === 'object' && !Array.isArray(node.items) ? (node.items) : undefined;
   const below = items?.type === 'object' ? children(items, `${path}[]`) : children(node, path);
   return [{
     path, type: typeText(node), required, examples: node.examples ?? [],
@@ -56,7 +56,7 @@ function field(node: Node, path: string, required: boolean): InputField[] {
 }
 
 const alternatives = (node: Node): Node[] => (node.anyOf ?? []).flatMap((option) => {
-  const one = option as Node;
+  const one = option;
   return one.anyOf === undefined ? [one] : alternatives(one);
 });
 

@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { z } from 'zod';
+import { type z } from 'zod';
 import { describeInputIssues } from '../../../src/contracts/explain-issues.ts';
 import { mergeInput } from '../../../src/contracts/merge.ts';
 
