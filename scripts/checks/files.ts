@@ -3,7 +3,7 @@ import { readFileSync, globSync } from 'node:fs';
 import { ROOT } from '../lib/paths.ts';
 
 const MAX_LINES = 400;
-const MAX_LINE_WIDTH = 220;
+const MAX_LINE_WIDTH = 250;
 
 /** Put together here, so that this file does not find itself. */
 const word = (...parts: string[]): string => parts.join('');
