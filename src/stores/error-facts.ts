@@ -21,9 +21,11 @@ export function readFacts(error: unknown): ThrownFacts {
   const httpStatus = first(chain, (link) => numberIn(field(link, '$metadata'), 'httpStatusCode') ?? numberIn(link, 'httpStatus') ?? numberIn(link, 'statusCode'));
   const named = first(chain, (link) => textIn(link, 'Code') ?? textIn(link, 'storeCode') ?? (isService(link) ? textIn(link, 'name') : undefined));
   const storeCode = named === undefined || NO_CODE.test(named) ? undefined : named;
-  const systemCode = first(chain, (link) => textIn(link, 'code') ?? textIn(field(link, 'errors'), 'code'));
   const name = textIn(chain[0], 'name') ?? '';
-  const message = first(chain, (link) => textIn(link, 'message') || undefined) ?? systemCode ?? (typeof error === 'string' ? error : 'unknown error');
+  const ownCode = first(chain, (link) => textIn(link, 'code'));
+  const message = first(chain, (link) => textIn(link, 'message') || undefined) ?? ownCode ?? (typeof error === 'string' ? error : 'unknown error');
+  // The SDK wraps errors that it does not know as errors, and keeps only their words.
+  const systemCode = ownCode ?? /\bE[A-Z]{4,}\b/.exec(message)?.[0];
   const oneLine = message.replaceAll(/\s+/g, ' ').trim();
   return { httpStatus, storeCode, systemCode, name, message: oneLine.length > MAX_MESSAGE_LENGTH ? `${oneLine.slice(0, MAX_MESSAGE_LENGTH - 1)}…` : oneLine };
 }

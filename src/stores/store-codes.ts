@@ -23,8 +23,8 @@ const refused = verdict('TRB-STORE-REFUSED', 'refuses the request');
 const credentials = (what: string) => verdict('TRB-BAD-CREDENTIALS', `does not accept the credentials: ${what}`);
 
 const denied: Rule = (operation) => operation === 'readInto'
-  ? verdict('TRB-SOURCE-DENIED', 'may not be read: {permission} is needed')
-  : verdict('TRB-ACCESS-DENIED', 'is not allowed: {permission} is needed');
+  ? verdict('TRB-SOURCE-DENIED', 'may not be read: that needs {permission}')
+  : verdict('TRB-ACCESS-DENIED', 'may not be used like this: that needs {permission}');
 const noKey: Rule = (operation) => operation === 'readInto' ? verdict('TRB-SOURCE-GONE', 'is gone') : verdict('TRB-NO-SUCH-KEY', 'does not exist');
 const noUpload = verdict('TRB-NO-SUCH-KEY', 'has no such upload any more');
 const archived: Rule = (operation) => operation === 'readInto' || operation === 'get' ? verdict('TRB-SOURCE-ARCHIVED', 'is archived') : refused;

@@ -132,6 +132,7 @@ export function createMemoryStore(options: MemoryStoreOptions = {}): MemoryStore
     };
     try {
       const fault = await untilAborted(Promise.resolve(onCall?.(made)), signal);
+      signal?.throwIfAborted();
       if (fault instanceof Error) throw fault;
       const result = act(fault);
       if (fault === 'swallow answer') throw RESET();
