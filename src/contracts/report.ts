@@ -43,6 +43,8 @@ export const planReportSchema = z.strictObject({
   /** At the list prices of S3 Standard in us-east-1. */
   cost: z.strictObject({ usd: z.number(), basis: z.string() }),
   control: z.string(),
+  /** What `apply` needs to find exactly this plan. */
+  spec: z.strictObject({ store: z.string(), hash: z.string() }),
 });
 export type PlanReport = z.infer<typeof planReportSchema>;
 

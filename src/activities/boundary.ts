@@ -1,0 +1,50 @@
+/**
+ * The boundary of every activity: what comes out of it is a Temporal failure that says the right thing.
+ *
+ * Invariants:
+ * B1. A TributaryError becomes an ApplicationFailure with its code as the type, so that workflows and clients read one list of errors.
+ * B2. An abort never escapes as an AbortError: the signal's own reason is thrown (an AbortError on pause or reset would hang the attempt).
+ * B3. On a shutdown of the worker the attempt fails with its last checkpoint and is tried again at once, elsewhere.
+ */
+import { Context } from '@temporalio/activity';
+import { ApplicationFailure, ApplicationFailureCategory, CancelledFailure } from '@temporalio/common';
+import { isTributaryError } from '../contracts/errors.ts';
+
+export interface BoundaryOptions {
+  /** Whether transient errors end the run too: at its start, where a wrong endpoint looks like an outage. */
+  readonly failFast?: boolean;
+  /** What the next attempt goes on from. */
+  readonly checkpoint?: () => unknown;
+}
+
+/** Runs the body of an activity. @throws ApplicationFailure, CancelledFailure */
+export async function boundary<T>(body: (signal: AbortSignal) => Promise<T>, options: BoundaryOptions = {}): Promise<T> {
+  const { cancellationSignal } = Context.current();
+  try {
+    return await body(cancellationSignal);
+  } catch (error) {
+    throw cancellationSignal.aborted ? interruption(cancellationSignal, options) : asApplicationFailure(error, options);
+  }
+}
+
+/** Why an interrupted activity ends: see B2 and B3. */
+export function interruption(signal: AbortSignal, { checkpoint }: BoundaryOptions = {}): Error {
+  const details = Context.current().cancellationDetails;
+  if (!details?.workerShutdown) return signal.reason instanceof Error ? signal.reason : new CancelledFailure('CANCELLED');
+  return ApplicationFailure.create({
+    type: 'WorkerShutdown', message: 'the worker stops; another one goes on', category: ApplicationFailureCategory.BENIGN,
+    // Zero would end the activity on some servers; a millisecond does not.
+    nextRetryDelay: '1ms', details: checkpoint ? [checkpoint()] : [],
+  });
+}
+
+function asApplicationFailure(error: unknown, { failFast, checkpoint }: BoundaryOptions): Error {
+  if (error instanceof ApplicationFailure) return error;
+  if (!isTributaryError(error)) {
+    return ApplicationFailure.create({ type: 'TRB-INTERNAL', message: error instanceof Error ? error.message : String(error), cause: error instanceof Error ? error : undefined });
+  }
+  return ApplicationFailure.create({
+    type: error.code, message: error.message, nonRetryable: !error.retryable || failFast === true,
+    details: checkpoint ? [error.context, checkpoint()] : [error.context],
+  });
+}

@@ -1,0 +1,72 @@
+/**
+ * `checkAccess`: tries at the start of a run what the run needs, so that a wrong bucket or key is said in seconds; and refuses
+ * where the target holds merged output of the source already.
+ */
+import type { ControlActivities, RunRef } from '../contracts/activities.ts';
+import { isTributaryError, TributaryError } from '../contracts/errors.ts';
+import { formatS3Uri } from '../contracts/location.ts';
+import type { MergeSpec } from '../contracts/merge.ts';
+import { CONTROL_FOLDER } from '../contracts/names.ts';
+import { bodyOf } from '../stores/body.ts';
+import type { ObjectStore } from '../stores/object-store.ts';
+import { probeCapabilities } from '../stores/probe.ts';
+import { boundary } from './boundary.ts';
+import type { ActivityDeps } from './deps.ts';
+import { specText } from './run-artefacts.ts';
+
+/** A store that does not answer within this time at the start of a run is called unreachable. */
+const PATIENCE_MS = 4000;
+
+export function createCheckAccess(deps: ActivityDeps): ControlActivities['checkAccess'] {
+  return ({ run, spec }) => boundary(async (signal) => {
+    const source = deps.stores.session(spec.source.store, { patience: PATIENCE_MS }).store;
+    const target = deps.stores.session(spec.target.store, { patience: PATIENCE_MS }).store;
+    await source.headBucket(spec.source.bucket, { signal });
+    await target.headBucket(spec.target.bucket, { signal });
+    await checkSource(source, spec, signal);
+    if (!spec.again && !spec.dryRun) await refuseMerged(target, spec, run, signal);
+    const { createOnce } = spec.dryRun ? { createOnce: false } : await probeCapabilities(target, run.control.bucket, run.control.prefix, signal);
+    await target.put({ bucket: run.control.bucket, key: `${run.control.prefix}spec.json`, body: bodyOf(specText(spec)) }, { signal });
+    return { ...run, createOnce };
+  }, { failFast: true });
+}
+
+async function checkSource(store: ObjectStore, { source }: MergeSpec, signal: AbortSignal): Promise<void> {
+  const { objects } = await store.list({ bucket: source.bucket, prefix: source.prefix, maxKeys: 1 }, { signal });
+  if (objects.length > 0 || source.prefix === '') return;
+  throw new TributaryError('TRB-NO-SUCH-PREFIX', `nothing is stored under ${formatS3Uri(source)} in store ${source.store}`, {
+    store: source.store, bucket: source.bucket, key: source.prefix,
+  });
+}
+
+/** @throws TRB-TARGET-MERGED that names the earlier run */
+async function refuseMerged(store: ObjectStore, spec: MergeSpec, run: RunRef, signal: AbortSignal): Promise<void> {
+  const { bucket, prefix } = spec.target;
+  const runs = `${prefix}${CONTROL_FOLDER}runs/`;
+  for (let continuationToken: string | undefined; ;) {
+    const page = await store.list({ bucket, prefix: runs, delimiter: '/', continuationToken }, { signal });
+    for (const control of page.prefixes) {
+      if (control === run.control.prefix || !(await mergedSame(store, spec, control, signal))) continue;
+      const stamp = control.slice(runs.length, -1);
+      throw new TributaryError('TRB-TARGET-MERGED', `${formatS3Uri(spec.target)} holds merged output of ${formatS3Uri(spec.source)} already, written by the run with stamp ${stamp}`, {
+        store: spec.target.store, bucket, key: control,
+      });
+    }
+    if (page.next === undefined) return;
+    continuationToken = page.next;
+  }
+}
+
+/** Whether the run of this control folder read the same source and wrote chunks. */
+async function mergedSame(store: ObjectStore, spec: MergeSpec, control: string, signal: AbortSignal): Promise<boolean> {
+  const { bucket } = spec.target;
+  const { objects } = await store.list({ bucket, prefix: `${control}chunks/`, maxKeys: 1 }, { signal });
+  if (objects.length === 0) return false;
+  try {
+    const earlier = JSON.parse((await store.get({ bucket, key: `${control}spec.json` }, { signal })).toString()) as Partial<MergeSpec>;
+    return earlier.source?.bucket === spec.source.bucket && earlier.source.prefix === spec.source.prefix && earlier.source.store === spec.source.store;
+  } catch (error) {
+    if (isTributaryError(error) && error.code === 'TRB-NO-SUCH-KEY') return false;
+    throw error;
+  }
+}

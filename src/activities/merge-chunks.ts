@@ -1,0 +1,74 @@
+/** `mergeChunks`: merges a batch from its cursor on, for at most ten minutes. The one activity that moves bytes. */
+import { Context } from '@temporalio/activity';
+import type { DataActivities, MergeChunksInput } from '../contracts/activities.ts';
+import { mergeCursor, type MergeCursor } from '../contracts/cursor.ts';
+import { emptyTally, type Tally } from '../contracts/tally.ts';
+import { mergeBatch, startCursor } from '../pipeline/merge-batch.ts';
+import { batchFolder, RunRecords } from '../pipeline/run-records.ts';
+import { boundary, interruption } from './boundary.ts';
+import type { ActivityDeps } from './deps.ts';
+import type { RunArtefacts } from './run-artefacts.ts';
+
+/** Bounds what history a long batch costs, and how long a call holds its share of limits that have changed elsewhere. */
+const CALL_MS = 10 * 60_000;
+
+export function createMergeChunks(deps: ActivityDeps, artefacts: RunArtefacts): DataActivities['mergeChunks'] {
+  return (input) => {
+    const { info } = Context.current();
+    // What the last attempt heartbeated is never behind what the workflow knows.
+    const heartbeat: unknown = info.heartbeatDetails ?? null;
+    const start = heartbeat === null ? input.cursor : heartbeat;
+    let cursor: MergeCursor = start === null ? startCursor(emptyTally()) : mergeCursor.parse(start);
+    return boundary(async (signal) => {
+      const checkpoint = (reached: MergeCursor): void => {
+        count(deps, cursor.tally, reached.tally);
+        cursor = reached;
+        Context.current().heartbeat(reached);
+      };
+      const deadline = AbortSignal.timeout(CALL_MS);
+      checkpoint(await merge(deps, artefacts, input, cursor, { signal, deadline, recovering: input.recovering || info.attempt > 1, checkpoint }));
+      // Only a cancel may be answered by a result: on the server's own pause or reset that would count as completion.
+      if (signal.aborted && !cursor.done && !Context.current().cancellationDetails?.cancelRequested) throw interruption(signal, { checkpoint: () => cursor });
+      return { cursor };
+    }, { checkpoint: () => cursor });
+  };
+}
+
+interface Conditions {
+  readonly signal: AbortSignal;
+  readonly deadline: AbortSignal;
+  readonly recovering: boolean;
+  readonly checkpoint: (cursor: MergeCursor) => void;
+}
+
+async function merge(deps: ActivityDeps, artefacts: RunArtefacts, input: MergeChunksInput, cursor: MergeCursor, conditions: Conditions): Promise<MergeCursor> {
+  const { run, planHash, page, batch: index, limits, onError } = input;
+  const alive = setInterval(() => { conditions.checkpoint(cursor); }, 5000);
+  try {
+    const spec = await artefacts.spec(run, conditions.signal);
+    const { reader } = await artefacts.plan(run, planHash);
+    const batch = await artefacts.batch(run, planHash, page, index);
+    clearInterval(alive);
+    const rates = { requestsPerSecond: limits.requestsPerSecond, bytesPerSecond: limits.bytesPerSecond, patience: 'forever' as const };
+    const target = deps.stores.session(spec.target.store, rates);
+    const source = spec.source.store === spec.target.store ? target : deps.stores.session(spec.source.store, rates);
+    return await mergeBatch({
+      spec, stamp: run.stamp, batch, plan: reader, source, target, createOnce: run.createOnce, limits, onError, recovering: conditions.recovering,
+      records: new RunRecords(target.store, run.control, batchFolder(page, index)), slab: deps.slab,
+      deadline: conditions.deadline, interrupt: conditions.signal, onCheckpoint: conditions.checkpoint,
+    }, cursor);
+  } finally {
+    clearInterval(alive);
+  }
+}
+
+/** What a checkpoint adds to the worker's figures. */
+function count({ metrics }: ActivityDeps, before: Tally, now: Tally): void {
+  metrics.add('readBytes', now.doneBytes - before.doneBytes + now.partialBytes - before.partialBytes);
+  metrics.add('writtenBytes', now.chunkBytes - before.chunkBytes);
+  metrics.add('lines', now.lines - before.lines);
+  metrics.add('chunks', now.chunks - before.chunks);
+  metrics.add('objects', now.doneObjects - before.doneObjects, { outcome: 'done' });
+  metrics.add('objects', now.partialObjects - before.partialObjects, { outcome: 'partial' });
+  metrics.add('objects', now.failedObjects - before.failedObjects, { outcome: 'failed' });
+}

@@ -1,0 +1,57 @@
+/**
+ * Tells output of merges from sources. A key that looks like a chunk is one only where the run of its stamp left its spec beside
+ * it, and that run read what this one reads: then the originals are listed too, and the chunk would double them. A chunk whose
+ * originals lie elsewhere is a source like any other, and so is a user's own `merged-2024.log`.
+ */
+import { isTributaryError } from '../contracts/errors.ts';
+import type { MergeSpec } from '../contracts/merge.ts';
+import { controlPrefix, parseChunkName } from '../core/names.ts';
+import { directoryOf, fileNameOf } from '../core/keys.ts';
+import type { ObjectStore } from '../stores/object-store.ts';
+
+export class OwnOutput {
+  readonly #store: ObjectStore;
+  readonly #spec: MergeSpec;
+  readonly #stamp: string;
+  /** By control prefix: whether a run with it reads the same sources. */
+  readonly #known = new Map<string, Promise<boolean>>();
+
+  constructor(store: ObjectStore, spec: MergeSpec, stamp: string) {
+    this.#store = store;
+    this.#spec = spec;
+    this.#stamp = stamp;
+  }
+
+  /** Whether the object at `key`, in the source's bucket, is a chunk that doubles sources of this run. */
+  async includes(key: string, signal: AbortSignal): Promise<boolean> {
+    const name = parseChunkName(fileNameOf(key));
+    if (!name) return false;
+    if (name.stamp === this.#stamp) return true;
+    // The control folder lies in the run's target: some folder that the chunk is in.
+    for (let folder = directoryOf(key); ; folder = directoryOf(folder.slice(0, -1))) {
+      if (await this.#readsTheSame(controlPrefix(folder, name.stamp), signal)) return true;
+      if (folder === '') return false;
+    }
+  }
+
+  #readsTheSame(control: string, signal: AbortSignal): Promise<boolean> {
+    let answer = this.#known.get(control);
+    if (!answer) {
+      answer = this.#ask(control, signal);
+      this.#known.set(control, answer);
+    }
+    return answer;
+  }
+
+  async #ask(control: string, signal: AbortSignal): Promise<boolean> {
+    const { source } = this.#spec;
+    try {
+      const other = JSON.parse((await this.#store.get({ bucket: source.bucket, key: `${control}spec.json` }, { signal })).toString()) as Partial<MergeSpec>;
+      if (!other.source || other.source.bucket !== source.bucket) return false;
+      return other.source.prefix.startsWith(source.prefix) || source.prefix.startsWith(other.source.prefix);
+    } catch (error) {
+      if (isTributaryError(error) && error.code === 'TRB-NO-SUCH-KEY') return false;
+      throw error;
+    }
+  }
+}

@@ -1,0 +1,170 @@
+/**
+ * `planPage`: walks the listing from where the last segment ended, and freezes what it finds, segment by segment.
+ *
+ * Invariants:
+ * N1. A segment names its page, its batch files, the cursor after it and the segment before it; its own hash pins all of them.
+ *     So history holds one hash, however long the listing, and no key.
+ * N2. A segment holds at most `SEGMENT_ROWS` sources: memory does not grow with the listing.
+ * N3. Keys ascend in UTF-8 order, or the run fails.
+ */
+import { Context } from '@temporalio/activity';
+import { gzipSync } from 'node:zlib';
+import type { ControlActivities, PlanPageResult, RunRef } from '../contracts/activities.ts';
+import type { MergeSpec } from '../contracts/merge.ts';
+import { planSegment, type BatchFileRef, type PlannedBatch, type PlanRow, type PlanSegment, type PlanTotals } from '../contracts/plan.ts';
+import { compileSelection } from '../core/filters.ts';
+import { isControlKey } from '../core/names.ts';
+import { assertAscending, createPlanner, type Planner } from '../core/planner.ts';
+import { contentHash, getArtefact, putArtefact } from '../stores/artefacts.ts';
+import type { ListedObject, ObjectStore } from '../stores/object-store.ts';
+import { boundary, interruption } from './boundary.ts';
+import type { ActivityDeps } from './deps.ts';
+import { OwnOutput } from './own-output.ts';
+import { planPrefix, type RunArtefacts } from './run-artefacts.ts';
+
+const SEGMENT_ROWS = 50_000;
+const BATCHES_PER_FILE = 500;
+/** A call ends after this time, with what it has. */
+const CALL_MS = 5 * 60_000;
+
+const EMPTY_TOTALS: PlanTotals = { objects: 0, bytes: 0, sources: 0, sourceBytes: 0, groups: 0, batches: 0, skipped: {}, listRequests: 0 };
+
+export function createPlanPage(deps: ActivityDeps, artefacts: RunArtefacts): ControlActivities['planPage'] {
+  return ({ run, segment }) => {
+    const heartbeat: unknown = Context.current().info.heartbeatDetails;
+    let latest: PlanPageResult | null = isResult(heartbeat) ? heartbeat : null;
+    return boundary(async (signal) => {
+      const spec = await artefacts.spec(run, signal);
+      const control = new Segments(artefacts.controlSession(run).store, run.control.bucket, planPrefix(spec, run));
+      const source = deps.stores.session(spec.source.store, { patience: 'forever' }).store;
+      const endMs = Date.now() + CALL_MS;
+      const alive = setInterval(() => { Context.current().heartbeat(latest); }, 5000);
+      try {
+        while (!latest?.done && Date.now() < endMs) {
+          const from: string | null = latest?.segment ?? segment;
+          latest = await planSegmentFrom(source, control, spec, run, from, signal);
+          Context.current().heartbeat(latest);
+        }
+      } catch (error) {
+        if (!signal.aborted || !latest || !Context.current().cancellationDetails?.cancelRequested) throw error;
+      } finally {
+        clearInterval(alive);
+      }
+      if (!latest) throw interruption(signal);
+      return latest;
+    }, { checkpoint: () => latest });
+  };
+}
+
+function isResult(details: unknown): details is PlanPageResult {
+  return typeof details === 'object' && details !== null && 'segment' in details;
+}
+
+/** The artefacts of a plan that is being made. */
+class Segments {
+  readonly #store: ObjectStore;
+  readonly #bucket: string;
+  readonly #prefix: string;
+
+  constructor(store: ObjectStore, bucket: string, prefix: string) {
+    this.#store = store;
+    this.#bucket = bucket;
+    this.#prefix = prefix;
+  }
+
+  /** @returns the hash that the artefact is named by */
+  async put(folder: string, suffix: string, bytes: Buffer, signal: AbortSignal): Promise<string> {
+    const hash = contentHash(bytes);
+    await putArtefact(this.#store, { bucket: this.#bucket, key: `${this.#prefix}${folder}/${hash}${suffix}` }, bytes, { signal });
+    return hash;
+  }
+
+  async segment(hash: string, signal: AbortSignal): Promise<PlanSegment> {
+    const bytes = await getArtefact(this.#store, { bucket: this.#bucket, key: `${this.#prefix}plan/${hash}.segment.json` }, hash, { signal });
+    return planSegment.parse(JSON.parse(bytes.toString()));
+  }
+}
+
+async function planSegmentFrom(
+  source: ObjectStore, control: Segments, spec: MergeSpec, run: RunRef, previous: string | null, signal: AbortSignal,
+): Promise<PlanPageResult> {
+  const before = previous === null ? null : await control.segment(previous, signal);
+  if (previous !== null && before && before.cursor === null) return { segment: previous, done: true, totals: before.totals };
+  const planner = createPlanner({ groupBy: spec.groupBy, extension: spec.extension, compressionAuto: spec.compression.input === 'auto' }, before?.cursor ?? undefined);
+  const collected = await collect(source, spec, run, planner, before, signal);
+  if (collected.ended) planner.finish();
+  else planner.flush();
+  const { rows, totals } = collected;
+  const batchFiles = await writeBatches(control, planner.takeBatches(), signal);
+  for (const file of batchFiles) {
+    totals.batches += file.batches;
+    totals.groups += file.groups;
+  }
+  const firstRow = before?.cursor?.nextRow ?? 0;
+  const text = rows.map((row) => `${JSON.stringify(row)}\n`).join('');
+  const page = rows.length === 0 ? null : { hash: await control.put('plan', '.ndjson.gz', gzipSync(text), signal), firstRow, rows: rows.length };
+  const next: PlanSegment = {
+    schema: 'tributary.plan-segment/1', previous, page, batchFiles, totals, cursor: collected.ended ? null : planner.cursor(collected.lastKey),
+  };
+  const segment = await control.put('plan', '.segment.json', Buffer.from(`${JSON.stringify(next)}\n`), signal);
+  return { segment, done: collected.ended, totals };
+}
+
+interface Collected { readonly rows: readonly PlanRow[]; readonly totals: PlanTotals; readonly lastKey: string; readonly ended: boolean }
+
+/** Lists until a segment is full or the listing ends. */
+async function collect(
+  source: ObjectStore, spec: MergeSpec, run: RunRef, planner: Planner, before: PlanSegment | null, signal: AbortSignal,
+): Promise<Collected> {
+  const { bucket, prefix } = spec.source;
+  const select = compileSelection(spec);
+  const own = new OwnOutput(source, spec, run.stamp);
+  const rows: PlanRow[] = [];
+  const totals: PlanTotals = structuredClone(before?.totals ?? EMPTY_TOTALS);
+  let lastKey = before?.cursor?.lastKey ?? '';
+  let continuationToken: string | undefined;
+  const skip = async (object: ListedObject): Promise<string | null> => {
+    const reason = select(object.key.slice(prefix.length), object.sizeBytes, object.modifiedMs);
+    return reason ?? (await own.includes(object.key, signal) ? 'own-output' : null);
+  };
+  for (;;) {
+    const page = await source.list({ bucket, prefix, continuationToken, startAfter: continuationToken === undefined && lastKey !== '' ? lastKey : undefined }, { signal });
+    totals.listRequests += 1;
+    for (const object of page.objects) {
+      if (lastKey !== '') assertAscending(lastKey, object.key);
+      lastKey = object.key;
+      if (isControlKey(object.key)) continue;
+      totals.objects += 1;
+      totals.bytes += object.sizeBytes;
+      const reason = await skip(object);
+      if (reason !== null) {
+        const skipped = totals.skipped[reason] ?? { objects: 0, bytes: 0 };
+        totals.skipped[reason] = { objects: skipped.objects + 1, bytes: skipped.bytes + object.sizeBytes };
+        continue;
+      }
+      planner.add(object.key.slice(prefix.length), object.sizeBytes);
+      totals.sources += 1;
+      totals.sourceBytes += object.sizeBytes;
+      rows.push([object.key, object.sizeBytes, object.etag, object.modifiedMs]);
+    }
+    if (page.next === undefined) return { rows, totals, lastKey, ended: true };
+    // A whole page more may fit or not: the segment ends between pages, so that no page is listed twice.
+    if (rows.length > SEGMENT_ROWS - 1000) return { rows, totals, lastKey, ended: false };
+    continuationToken = page.next;
+  }
+}
+
+async function writeBatches(control: Segments, batches: readonly PlannedBatch[], signal: AbortSignal): Promise<BatchFileRef[]> {
+  const files: BatchFileRef[] = [];
+  for (let from = 0; from < batches.length; from += BATCHES_PER_FILE) {
+    // The largest first, so that none of them is what the run waits for at its end.
+    const part = batches.slice(from, from + BATCHES_PER_FILE).sort((a, b) => b.bytes - a.bytes);
+    const text = part.map((batch) => `${JSON.stringify(batch)}\n`).join('');
+    const sum = (of: (batch: PlannedBatch) => number): number => part.reduce((total, batch) => total + of(batch), 0);
+    files.push({
+      hash: await control.put('batches', '.ndjson', Buffer.from(text), signal), batches: part.length,
+      groups: sum((batch) => batch.groups.length), objects: sum((batch) => batch.objects), bytes: sum((batch) => batch.bytes),
+    });
+  }
+  return files;
+}

@@ -1,0 +1,101 @@
+/** The artefacts of runs as this worker has them: specs, sealed plans and batch files, each believed only with its hash. */
+import type { RunRef } from '../contracts/activities.ts';
+import { TributaryError } from '../contracts/errors.ts';
+import type { MergeSpec } from '../contracts/merge.ts';
+import { plannedBatch, sealedPlan, type PlannedBatch, type SealedPlan } from '../contracts/plan.ts';
+import { controlPrefix } from '../core/names.ts';
+import { PlanReader } from '../pipeline/plan-reader.ts';
+import { contentHash, getArtefact } from '../stores/artefacts.ts';
+import type { StoreRegistry, StoreSession } from '../stores/registry.ts';
+
+/** Runs whose artefacts are kept at once. */
+const RUNS_KEPT = 8;
+
+export interface OpenedPlan { readonly plan: SealedPlan; readonly reader: PlanReader }
+
+/** The text of a spec, as it is hashed and written. */
+export function specText(spec: MergeSpec): string {
+  return `${JSON.stringify(spec)}\n`;
+}
+
+/** `s3://bucket/…/_tributary/runs/<stamp>/` that holds the plan of a run. */
+export function planPrefix(spec: MergeSpec, run: RunRef): string {
+  return controlPrefix(spec.target.prefix, run.planStamp);
+}
+
+export class RunArtefacts {
+  readonly #stores: StoreRegistry;
+  readonly #specs = new Map<string, MergeSpec>();
+  readonly #plans = new Map<string, Promise<OpenedPlan>>();
+
+  constructor(stores: StoreRegistry) {
+    this.#stores = stores;
+  }
+
+  /** A session on the store of a run's control data; retries as long as it takes. */
+  controlSession(run: RunRef): StoreSession {
+    return this.#stores.session(run.control.store, { patience: 'forever' });
+  }
+
+  /** @throws TRB-PLAN-LOST */
+  async spec(run: RunRef, signal: AbortSignal): Promise<MergeSpec> {
+    const known = this.#specs.get(run.specHash);
+    if (known) return known;
+    const { bucket, prefix } = run.control;
+    const bytes = await getArtefact(this.controlSession(run).store, { bucket, key: `${prefix}spec.json` }, run.specHash, { signal });
+    // Its hash says that it is what `resolveSpec` made, so its shape needs no second look.
+    const spec = JSON.parse(bytes.toString()) as MergeSpec;
+    keep(this.#specs, run.specHash, spec);
+    return spec;
+  }
+
+  /** @throws TRB-PLAN-LOST */
+  plan(run: RunRef, planHash: string): Promise<OpenedPlan> {
+    const known = this.#plans.get(planHash);
+    if (known) return known;
+    const opening = this.#open(run, planHash);
+    keep(this.#plans, planHash, opening);
+    opening.catch(() => this.#plans.delete(planHash));
+    return opening;
+  }
+
+  /** The batches of a work page, the largest of each batch file first. @throws TRB-PLAN-LOST */
+  async batches(run: RunRef, planHash: string, page: number): Promise<readonly PlannedBatch[]> {
+    const { plan } = await this.plan(run, planHash);
+    const [from, to] = plan.workPages[page] ?? [0, 0];
+    const batches: PlannedBatch[] = [];
+    for (const file of plan.batchFiles.slice(from, to)) {
+      const bytes = await this.#artefact(run, `batches/${file.hash}.ndjson`, file.hash);
+      for (const line of bytes.toString().split('\n')) if (line !== '') batches.push(plannedBatch.parse(JSON.parse(line)));
+    }
+    return batches;
+  }
+
+  /** @throws TRB-PLAN-LOST */
+  async batch(run: RunRef, planHash: string, page: number, index: number): Promise<PlannedBatch> {
+    const batch = (await this.batches(run, planHash, page))[index];
+    if (!batch) throw new TributaryError('TRB-PLAN-LOST', `work page ${page} of the plan has no batch ${index}`);
+    return batch;
+  }
+
+  async #open(run: RunRef, planHash: string): Promise<OpenedPlan> {
+    const plan = sealedPlan.parse(JSON.parse((await this.#artefact(run, `plan/${planHash}.plan.json`, planHash)).toString()));
+    return { plan, reader: new PlanReader(plan, (name, hash) => this.#artefact(run, name, hash)) };
+  }
+
+  async #artefact(run: RunRef, name: string, hash: string): Promise<Buffer> {
+    const spec = await this.spec(run, new AbortController().signal);
+    return getArtefact(this.controlSession(run).store, { bucket: run.control.bucket, key: `${planPrefix(spec, run)}${name}` }, hash);
+  }
+}
+
+/** Hash of a spec: what `RunRef.specHash` is. */
+export function specHash(spec: MergeSpec): string {
+  return contentHash(specText(spec));
+}
+
+function keep<V>(map: Map<string, V>, key: string, value: V): void {
+  map.set(key, value);
+  const [oldest] = map.keys();
+  if (map.size > RUNS_KEPT && oldest !== undefined) map.delete(oldest);
+}

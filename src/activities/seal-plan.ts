@@ -1,0 +1,61 @@
+/** `sealPlan` and `openPlan`: the whole plan as one artefact, whose hash is the planHash; and `describeBatches`, for people. */
+import type { ControlActivities, SealedPlanRef } from '../contracts/activities.ts';
+import type { BatchFileRef, PlanPageRef, SealedPlan } from '../contracts/plan.ts';
+import { planSegment } from '../contracts/plan.ts';
+import { workPages } from '../core/planner.ts';
+import { contentHash, getArtefact, putArtefact } from '../stores/artefacts.ts';
+import { boundary } from './boundary.ts';
+import { planPrefix, type RunArtefacts } from './run-artefacts.ts';
+
+/** So that a batch file of 500 summaries stays small in history. */
+const SUMMARY_CHARACTERS = 80;
+
+export function createSealPlan(artefacts: RunArtefacts): ControlActivities['sealPlan'] {
+  return ({ run, segment }) => boundary(async (signal) => {
+    const spec = await artefacts.spec(run, signal);
+    const { store } = artefacts.controlSession(run);
+    const prefix = planPrefix(spec, run);
+    const pages: PlanPageRef[] = [];
+    const batchFiles: BatchFileRef[] = [];
+    let totals: SealedPlan['totals'] | null = null;
+    for (let at: string | null = segment; at !== null;) {
+      const bytes = await getArtefact(store, { bucket: run.control.bucket, key: `${prefix}plan/${at}.segment.json` }, at, { signal });
+      const one = planSegment.parse(JSON.parse(bytes.toString()));
+      if (one.page) pages.push(one.page);
+      batchFiles.push(...one.batchFiles.toReversed());
+      totals ??= one.totals;
+      at = one.previous;
+    }
+    pages.reverse();
+    batchFiles.reverse();
+    if (!totals) throw new Error('a plan has at least one segment');
+    const plan: SealedPlan = { schema: 'tributary.plan-index/1', specHash: run.specHash, pages, batchFiles, workPages: workPages(batchFiles), totals };
+    const bytes = Buffer.from(`${JSON.stringify(plan)}\n`);
+    const planHash = contentHash(bytes);
+    await putArtefact(store, { bucket: run.control.bucket, key: `${prefix}plan/${planHash}.plan.json` }, bytes, { signal });
+    return refOf(planHash, plan);
+  });
+}
+
+export function createOpenPlan(artefacts: RunArtefacts): ControlActivities['openPlan'] {
+  return ({ run, planHash }) => boundary(async () => refOf(planHash, (await artefacts.plan(run, planHash)).plan));
+}
+
+export function createDescribeBatches(artefacts: RunArtefacts): ControlActivities['describeBatches'] {
+  return ({ run, planHash, page }) => boundary(async () => {
+    const batches = await artefacts.batches(run, planHash, page);
+    return batches.map(({ groups, objects, bytes }) => {
+      const size = `${objects} objects, ${(bytes / 2 ** 20).toFixed(1)} MiB`;
+      const [only] = groups;
+      if (groups.length > 1 || !only) return `${groups.length} directories, ${size}`;
+      const room = SUMMARY_CHARACTERS - size.length - 3;
+      const dir = only.dir === '' ? '/' : only.dir;
+      return `${dir.length > room ? `…${dir.slice(1 - room)}` : dir}: ${size}`;
+    });
+  });
+}
+
+function refOf(planHash: string, plan: SealedPlan): SealedPlanRef {
+  const batchesOf = ([from, to]: readonly [number, number]): number => plan.batchFiles.slice(from, to).reduce((sum, file) => sum + file.batches, 0);
+  return { planHash, totals: plan.totals, workPages: plan.workPages.map(batchesOf) };
+}
