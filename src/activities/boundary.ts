@@ -41,7 +41,8 @@ export function interruption(signal: AbortSignal, { checkpoint }: BoundaryOption
 function asApplicationFailure(error: unknown, { failFast, checkpoint }: BoundaryOptions): Error {
   if (error instanceof ApplicationFailure) return error;
   if (!isTributaryError(error)) {
-    return ApplicationFailure.create({ type: 'TRB-INTERNAL', message: error instanceof Error ? error.message : String(error), cause: error instanceof Error ? error : undefined });
+    const message = error instanceof Error ? error.message : String(error);
+    return ApplicationFailure.create({ type: 'TRB-INTERNAL', message, ...(error instanceof Error ? { cause: error } : {}) });
   }
   return ApplicationFailure.create({
     type: error.code, message: error.message, nonRetryable: !error.retryable || failFast === true,

@@ -71,12 +71,8 @@ export interface MergeChunksInput {
 }
 export interface MergeChunksResult { readonly cursor: MergeCursor }
 
-export interface VerifyPageInput {
-  readonly run: RunRef; readonly planHash: string; readonly mode: 'size' | 'content';
-  /** Opaque: where the walk goes on. */
-  readonly cursor: string | null;
-}
-export interface VerifyPageResult { readonly cursor: string | null; readonly differences: number; readonly requests: Requests }
+export interface VerifyPageInput { readonly run: RunRef; readonly mode: 'size' | 'content' }
+export interface VerifyPageResult { readonly differences: number; readonly requests: Requests }
 
 export interface WriteReportInput {
   readonly run: RunRef;

@@ -25,3 +25,6 @@ export const CONTROL_FOLDER = '_tributary/';
 
 /** Metadata key of the token that every chunk carries: `<stamp>/<group hash>/<chunk>`. */
 export const TOKEN_METADATA = 'tributary-chunk';
+
+/** Keys of the memo. `run` is what is needed to find a run's artefacts, also long after it has ended. */
+export const MEMO = { run: 'tributaryRun' } as const;

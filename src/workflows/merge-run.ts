@@ -1,6 +1,7 @@
 /** `mergeRun`: the root of a merge. PLAN freezes what is read, WRITE merges it, VERIFY looks at what is there, REPORT says so. */
-import { CancellationScope, log, ParentClosePolicy, startChild, workflowInfo } from '@temporalio/workflow';
+import { CancellationScope, log, ParentClosePolicy, startChild, upsertMemo, workflowInfo } from '@temporalio/workflow';
 import type { PlanPageResult, ResolvedRun, SealedPlanRef, VerifyPageResult } from '../contracts/activities.ts';
+import { MEMO } from '../contracts/names.ts';
 import type { PlanTotals } from '../contracts/plan.ts';
 import type { PlanReport, Report } from '../contracts/report.ts';
 import { addRequests, addTally } from '../contracts/tally.ts';
@@ -42,7 +43,9 @@ async function planOnly(state: RunState, resolved: ResolvedRun): Promise<PlanRep
 
 /** The run with what the check of both sides found out. */
 async function checked(resolved: ResolvedRun): Promise<ResolvedRun> {
-  return { ...resolved, run: await activities.checkAccess({ run: resolved.run, spec: resolved.spec }) };
+  const run = await activities.checkAccess({ run: resolved.run, spec: resolved.spec });
+  upsertMemo({ [MEMO.run]: run });
+  return { ...resolved, run };
 }
 
 async function merge(state: RunState, resolved: ResolvedRun): Promise<Report> {
@@ -53,7 +56,7 @@ async function merge(state: RunState, resolved: ResolvedRun): Promise<Report> {
     run = await checked(resolved);
     plan = await makePlan(state, run);
     if (plan) await write(state, run, plan);
-    const differences = plan && !state.control.cancelled ? await verify(state, run, plan) : 0;
+    const differences = plan && !state.control.cancelled ? await verify(state, run) : 0;
     return await report(state, run, plan, state.control.cancelled ? 'cancelled' : 'completed', differences);
   } catch (error) {
     // What stopped the run may keep its report from being written too; the failure says why in either case.
@@ -81,6 +84,8 @@ async function makePlan(state: RunState, { run, planHash }: ResolvedRun): Promis
 
 function planned(state: RunState, plan: SealedPlanRef): SealedPlanRef {
   state.planned(plan.totals);
+  const { tally } = state.batches;
+  state.batches.tally = { ...tally, requests: { ...tally.requests, list: tally.requests.list + plan.totals.listRequests } };
   return plan;
 }
 
@@ -116,20 +121,16 @@ async function write(state: RunState, run: ResolvedRun, plan: SealedPlanRef): Pr
 }
 
 /** @returns how many differences there are between the target and the chunk index */
-async function verify(state: RunState, { run, verify: mode }: ResolvedRun, plan: SealedPlanRef): Promise<number> {
+async function verify(state: RunState, { run, verify: mode }: ResolvedRun): Promise<number> {
   if (mode === 'none') return 0;
   state.enter('VERIFY');
-  let differences = 0;
-  for (let cursor: string | null = null; await state.control.mayGoOn();) {
-    const at: string | null = cursor;
-    const page: VerifyPageResult | null = await state.control.interruptible(() => walking.verifyPage({ run, planHash: plan.planHash, mode, cursor: at }), () => null);
+  while (await state.control.mayGoOn()) {
+    const page: VerifyPageResult | null = await state.control.interruptible(() => walking.verifyPage({ run, mode }), () => null);
     if (!page) continue;
-    differences += page.differences;
     state.batches.tally = { ...state.batches.tally, requests: addRequests(state.batches.tally.requests, page.requests) };
-    cursor = page.cursor;
-    if (cursor === null) break;
+    return page.differences;
   }
-  return differences;
+  return 0;
 }
 
 async function report(state: RunState, run: ResolvedRun, plan: SealedPlanRef | null, status: 'completed' | 'failed' | 'cancelled', differences: number): Promise<Report> {

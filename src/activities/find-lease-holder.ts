@@ -1,0 +1,28 @@
+/** `findLeaseHolder`: who writes to a target. */
+import { WorkflowNotFoundError, type Client } from '@temporalio/client';
+import type { ControlActivities } from '../contracts/activities.ts';
+import { boundary } from './boundary.ts';
+import type { ActivityDeps } from './deps.ts';
+
+export function createFindLeaseHolder({ temporal }: ActivityDeps): ControlActivities['findLeaseHolder'] {
+  return ({ leaseId }) => boundary(async () => {
+    const lease = await describe(temporal, leaseId);
+    if (lease?.status.name !== 'RUNNING') return null;
+    const { parentExecution } = lease;
+    if (!parentExecution?.workflowId) return leaseId;
+    const holder = await describe(temporal, parentExecution.workflowId, parentExecution.runId ?? undefined);
+    if (holder?.status.name === 'RUNNING') return parentExecution.workflowId;
+    // A reset run leaves the lease of the run before it behind: nobody holds it any more.
+    await temporal.workflow.getHandle(leaseId, lease.runId).terminate('the run that held this lease has ended');
+    return null;
+  });
+}
+
+async function describe(temporal: Client, workflowId: string, runId?: string): Promise<Awaited<ReturnType<ReturnType<Client['workflow']['getHandle']>['describe']>> | null> {
+  try {
+    return await temporal.workflow.getHandle(workflowId, runId).describe();
+  } catch (error) {
+    if (error instanceof WorkflowNotFoundError) return null;
+    throw error;
+  }
+}

@@ -1,0 +1,145 @@
+/**
+ * Compares what the target holds with the chunk index: other evidence than the write itself.
+ *
+ * Both sides are walked once and summed into a fingerprint that does not depend on order, so memory stays flat for any number of
+ * chunks. Only where the fingerprints differ are the sides compared key by key, in as many passes as memory asks for.
+ */
+import { createHash } from 'node:crypto';
+import { crc32 } from '@node-rs/crc32';
+import { isTributaryError } from '../contracts/errors.ts';
+import type { MergeSpec } from '../contracts/merge.ts';
+import type { ChunkRow } from '../contracts/records.ts';
+import { FINDING_MARKS, type Finding } from '../contracts/report.ts';
+import { countLines } from '../core/lines.ts';
+import { fileNameOf } from '../core/keys.ts';
+import { isControlKey, parseChunkName } from '../core/names.ts';
+import type { ListedObject, ObjectStore } from '../stores/object-store.ts';
+import { chunkIndex } from './chunk-index.ts';
+import type { ControlFolder } from './run-records.ts';
+
+/** Chunks compared key by key in one pass. */
+const PASS_CHUNKS = 200_000;
+/** More findings than this say nothing more. */
+const MAX_FINDINGS = 10_000;
+const READ_BYTES = 8 * 2 ** 20;
+
+export interface VerifyOptions {
+  readonly store: ObjectStore;
+  readonly spec: MergeSpec;
+  readonly stamp: string;
+  readonly control: ControlFolder;
+  readonly mode: 'size' | 'content';
+  readonly signal: AbortSignal;
+  /** Called now and then, with how many chunks were looked at. */
+  readonly onProgress: (chunks: number) => void;
+}
+
+export interface Verified { readonly chunks: number; readonly findings: readonly Finding[] }
+
+/** Looks at every chunk of a run. Findings name each difference, at most 10,000 of them. */
+export async function verifyChunks(options: VerifyOptions): Promise<Verified> {
+  const { spec, mode } = options;
+  const indexed = new Fingerprint();
+  const findings: Finding[] = [];
+  let before: ChunkRow | null = null;
+  for await (const row of chunkIndex(options.store, options.control, options.signal)) {
+    indexed.add(row.key, row.bytes, row.etag);
+    findings.push(...sequenceFindings(spec, before, row));
+    if (mode === 'content') findings.push(...await contentFindings(options, row));
+    before = row;
+    options.onProgress(indexed.count);
+  }
+  const listed = new Fingerprint();
+  for await (const { key, sizeBytes, etag } of listChunks(options)) listed.add(key, sizeBytes, etag);
+  if (!listed.equals(indexed)) findings.push(...await compareByKey(options, indexed.count));
+  return { chunks: indexed.count, findings: unique(findings).slice(0, MAX_FINDINGS) };
+}
+
+/** A sum over `(key, size, ETag)`: equal for equal sets, in whatever order. */
+class Fingerprint {
+  count = 0;
+  #sum = 0;
+
+  add(key: string, sizeBytes: number, etag: string): void {
+    this.count += 1;
+    this.#sum = (this.#sum + createHash('sha256').update(`${key}\0${sizeBytes}\0${etag}`).digest().readUIntBE(0, 6)) % 2 ** 48;
+  }
+
+  equals(other: Fingerprint): boolean {
+    return this.count === other.count && this.#sum === other.#sum;
+  }
+}
+
+function uri({ target }: MergeSpec, key: string): string {
+  return `s3://${target.bucket}/${key}`;
+}
+
+/** In a group chunks count from 0 without a gap, and all but the last have exactly the lines that were asked for. */
+function sequenceFindings(spec: MergeSpec, before: ChunkRow | null, row: ChunkRow): Finding[] {
+  const sameGroup = before?.dir === row.dir;
+  const findings: Finding[] = [];
+  const expected = sameGroup ? before.chunk + 1 : 0;
+  if (row.chunk !== expected) findings.push({ mark: FINDING_MARKS.error, uri: uri(spec, row.key), what: `the chunk index goes from chunk ${expected - 1} to ${row.chunk}` });
+  if (sameGroup && 'lines' in spec.chunk && before.lines !== spec.chunk.lines) {
+    findings.push({ mark: FINDING_MARKS.error, uri: uri(spec, before.key), what: `has ${before.lines} lines, not ${spec.chunk.lines}` });
+  }
+  return findings;
+}
+
+async function* listChunks({ store, spec, stamp, signal }: VerifyOptions): AsyncGenerator<ListedObject> {
+  const { bucket, prefix } = spec.target;
+  for (let continuationToken: string | undefined; ;) {
+    const page = await store.list({ bucket, prefix, continuationToken }, { signal });
+    for (const object of page.objects) {
+      if (!isControlKey(object.key) && parseChunkName(fileNameOf(object.key))?.stamp === stamp) yield object;
+    }
+    if (page.next === undefined) return;
+    continuationToken = page.next;
+  }
+}
+
+async function compareByKey(options: VerifyOptions, chunks: number): Promise<Finding[]> {
+  const { spec } = options;
+  const passes = Math.max(1, Math.ceil(chunks / PASS_CHUNKS));
+  const findings: Finding[] = [];
+  for (let pass = 0; pass < passes && findings.length < MAX_FINDINGS; pass += 1) {
+    const inPass = (key: string): boolean => passes === 1 || crc32(key) % passes === pass;
+    const rows = new Map<string, ChunkRow>();
+    for await (const row of chunkIndex(options.store, options.control, options.signal)) if (inPass(row.key)) rows.set(row.key, row);
+    for await (const { key, sizeBytes, etag } of listChunks(options)) {
+      if (!inPass(key)) continue;
+      const row = rows.get(key);
+      rows.delete(key);
+      if (!row) findings.push({ mark: FINDING_MARKS.onlyTarget, uri: uri(spec, key), what: 'is not in the chunk index: nobody wrote it in this run' });
+      else if (row.bytes !== sizeBytes) findings.push({ mark: FINDING_MARKS.differs, uri: uri(spec, key), what: `has ${sizeBytes} bytes, and ${row.bytes} were written` });
+      else if (row.etag !== etag) findings.push({ mark: FINDING_MARKS.differs, uri: uri(spec, key), what: `was written again: its ETag is ${etag}, and was ${row.etag}` });
+    }
+    for (const row of rows.values()) findings.push({ mark: FINDING_MARKS.onlySource, uri: uri(spec, row.key), what: `is gone: ${row.lines} lines of ${row.dir === '' ? 'the root' : row.dir}` });
+  }
+  return findings;
+}
+
+/** Reads a chunk again: its bytes have the CRC and the lines that were written. */
+async function contentFindings({ store, spec, signal }: VerifyOptions, row: ChunkRow): Promise<Finding[]> {
+  const buffer = Buffer.allocUnsafe(Math.min(READ_BYTES, row.bytes));
+  let sum = 0;
+  let lines = 0;
+  try {
+    for (let offset = 0; offset < row.bytes; offset += buffer.length) {
+      const view = buffer.subarray(0, Math.min(buffer.length, row.bytes - offset));
+      await store.readInto({ bucket: spec.target.bucket, key: row.key, ifMatch: row.etag, offset, lengthBytes: view.length, sizeBytes: row.bytes }, view, { signal });
+      sum = crc32(view, sum);
+      lines += countLines(view);
+    }
+  } catch (error) {
+    // Gone, overwritten or of another size: the comparison of the two sides says so with more detail.
+    if (isTributaryError(error) && !error.retryable) return error.code === 'TRB-SOURCE-DENIED' ? [{ mark: FINDING_MARKS.error, uri: uri(spec, row.key), what: error.message }] : [];
+    throw error;
+  }
+  if (sum === row.crc32 && lines === row.lines) return [];
+  return [{ mark: FINDING_MARKS.differs, uri: uri(spec, row.key), what: sum === row.crc32 ? `has ${lines} lines, and ${row.lines} were written` : 'has other bytes than were written (CRC32)' }];
+}
+
+function unique(findings: readonly Finding[]): Finding[] {
+  return [...new Map(findings.map((finding) => [`${finding.mark} ${finding.uri}`, finding])).values()];
+}
