@@ -90,7 +90,7 @@ function watchParent(onOrphaned) {
 /** @returns {Promise<number>} */
 function npmInstall() {
   // The script that follows builds by itself and says more about a failure than npm would.
-  const env = { ...process.env, TRIBUTARY_BOOTSTRAP: '1' };
+  const env = { ...process.env, TRB_BOOTSTRAP: '1' };
   const args = ['ci', '--no-audit', '--no-fund', '--loglevel=error'];
   const npm = process.env['npm_execpath'];
   return npm !== undefined && /\.c?js$/.test(npm) ? run(process.execPath, [npm, ...args], env) : run('npm', args, env);

@@ -9,7 +9,7 @@ import { fileURLToPath } from 'node:url';
 const root = fileURLToPath(new URL('..', import.meta.url));
 const has = (/** @type {string} */ name) => existsSync(new URL(`../node_modules/${name}`, import.meta.url));
 
-if (process.env['TRIBUTARY_BOOTSTRAP'] === undefined && has('typescript') && has('node/bin/node')) {
+if (process.env['TRB_BOOTSTRAP'] === undefined && has('typescript') && has('node/bin/node')) {
   const built = spawnSync(fileURLToPath(new URL('../node_modules/node/bin/node', import.meta.url)), ['scripts/build.ts'], { cwd: root, stdio: 'inherit' });
   process.exitCode = built.status ?? 1;
 }

@@ -11,7 +11,8 @@ import { readdir, readFile } from 'node:fs/promises';
 import { constants } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
 
-const MARK_NAME = 'TRIBUTARY_SCRIPT_MARK';
+/** Not TRIBUTARY_…: those set keys of the configuration, and an unknown one is an error. */
+const MARK_NAME = 'TRB_SCRIPT_MARK';
 const GRACE_MS = 8_000;
 const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
 
