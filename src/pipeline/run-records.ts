@@ -1,8 +1,8 @@
 /** The records of one batch under the run's control prefix: failures, written once and obeyed by retries, and the chunk index. */
-import { crc32 } from '@node-rs/crc32';
 import { isTributaryError } from '../contracts/errors.ts';
 import { failureRecord, type ChunkRow, type FailureRecord } from '../contracts/records.ts';
-import type { Body, ObjectStore } from '../stores/object-store.ts';
+import { bodyOf } from '../stores/body.ts';
+import type { ObjectStore } from '../stores/object-store.ts';
 
 export interface ControlFolder { readonly bucket: string; /** `…/_tributary/runs/<stamp>/` */ readonly prefix: string }
 
@@ -46,7 +46,7 @@ export class RunRecords {
   async addFailure(record: FailureRecord, signal: AbortSignal): Promise<void> {
     const key = `${this.#control.prefix}failures/${this.#folder}${pad(record.row, 12)}-${record.keep}.json`;
     try {
-      await this.#store.put({ bucket: this.#control.bucket, key, body: bodyOfText(JSON.stringify(record)), ifNoneMatch: '*' }, { signal });
+      await this.#store.put({ bucket: this.#control.bucket, key, body: bodyOf(JSON.stringify(record)), ifNoneMatch: '*' }, { signal });
     } catch (error) {
       if (!(isTributaryError(error) && error.code === 'TRB-CHUNK-CONFLICT')) throw error;
     }
@@ -59,12 +59,6 @@ export class RunRecords {
     const place = ({ group, chunk }: ChunkRow): string => `${pad(group, 4)}.${pad(chunk, 9)}`;
     const key = `${this.#control.prefix}chunks/${this.#folder}${place(first)}-${place(last)}.ndjson`;
     const text = rows.map((row) => `${JSON.stringify(row)}\n`).join('');
-    await this.#store.put({ bucket: this.#control.bucket, key, body: bodyOfText(text) }, { signal });
+    await this.#store.put({ bucket: this.#control.bucket, key, body: bodyOf(text) }, { signal });
   }
-}
-
-/** A body for a small text. */
-export function bodyOfText(text: string): Body {
-  const bytes = Buffer.from(text);
-  return { views: [bytes], sizeBytes: bytes.length, crc32: crc32(bytes) };
 }
