@@ -1,6 +1,6 @@
 /**
  * The figures that a worker exports beside Temporal's own. Names are public: dashboards and alerts hold them. The exporter adds
- * `_total` to counters, and the unit to gauges. Labels never hold run ids, buckets or keys: their number is bounded.
+ * `_total` to counters. Labels never hold run ids, buckets or keys: their number is bounded.
  */
 
 export const COUNTERS = {
@@ -15,11 +15,11 @@ export const COUNTERS = {
 } as const satisfies Record<string, readonly [name: string, help: string]>;
 
 export const GAUGES = {
-  budget: ['tributary_memory_budget', 'bytes', 'The memory budget of the worker.'],
-  held: ['tributary_memory_held', 'bytes', 'Bytes of the memory budget that calls hold now.'],
-  resident: ['tributary_memory_resident', 'bytes', 'Resident memory of the process.'],
-  loopDelay: ['tributary_event_loop_delay', 'seconds', 'Longest delay of the event loop since the last sample.'],
-} as const satisfies Record<string, readonly [name: string, unit: string, help: string]>;
+  budget: ['tributary_memory_budget_bytes', 'The memory budget of the worker.'],
+  held: ['tributary_memory_held_bytes', 'Bytes of the memory budget that calls hold now.'],
+  resident: ['tributary_memory_resident_bytes', 'Resident memory of the process.'],
+  loopDelay: ['tributary_event_loop_delay_seconds', 'Longest delay of the event loop since the last sample.'],
+} as const satisfies Record<string, readonly [name: string, help: string]>;
 
 export interface Labels {
   readonly store?: string;

@@ -19,10 +19,24 @@ const ROOMS = ['workflows', 'contracts', 'core'];
 /** Bundles of older sources that stay in the cache. */
 const KEPT = 4;
 
-/** Bundles the workflow code. Pure in its sources: the same ones give the same code. @throws Error with webpack's complaint */
+const SOURCE_MAP = /(?<=^\/\/# sourceMappingURL=data:application\/json;charset=utf-8;base64,)[A-Za-z0-9+/=]+$/m;
+
+/**
+ * Without a copy of the sources, which every worker would hold in memory twice; stack traces still name file and line.
+ * @throws Error where the bundle has no map, which the SDK wants
+ */
+function withoutSources(code: string): string {
+  const encoded = SOURCE_MAP.exec(code)?.[0];
+  if (encoded === undefined) throw new Error('the workflow bundle has no source map');
+  const map = JSON.parse(Buffer.from(encoded, 'base64').toString()) as Record<string, unknown>;
+  delete map['sourcesContent'];
+  return code.replace(SOURCE_MAP, Buffer.from(JSON.stringify(map)).toString('base64'));
+}
+
+/** Bundles the workflow code. @throws Error with webpack's complaint */
 export async function buildWorkflowBundle(): Promise<string> {
   const { code } = await bundleWorkflowCode({ workflowsPath: join(root, 'workflows', isBuilt ? 'index.js' : 'index.ts'), logger: new DefaultLogger('WARN') });
-  return code;
+  return withoutSources(code);
 }
 
 /** A digest of every file that the bundle is made of, and of the SDK that makes it. */

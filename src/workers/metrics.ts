@@ -20,7 +20,7 @@ function mapTable<Table extends object, T>(table: Table, make: (row: Table[keyof
 /** Counters appear with their first amount, gauges with their first value. */
 export function createMetrics(meter: MetricMeter): FlushableMetrics {
   const counters = mapTable(COUNTERS, ([name, help]) => meter.createCounter(name, undefined, help));
-  const gauges = mapTable(GAUGES, ([name, unit, help]) => meter.createGauge(name, 'float', unit, help));
+  const gauges = mapTable(GAUGES, ([name, help]) => meter.createGauge(name, 'float', undefined, help));
   const pending = new Map<string, { readonly counter: keyof typeof COUNTERS; readonly labels: Labels; amount: number }>();
   return {
     add(counter, amount, labels = {}) {

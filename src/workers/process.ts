@@ -11,7 +11,7 @@ import type { Logger } from '@temporalio/common';
 import type { ResolvedConfig } from '../config/load.ts';
 import { ERRORS, EXIT, isTributaryError } from '../contracts/errors.ts';
 import { createLog } from './log.ts';
-import { startWorker, type StartOptions } from './worker.ts';
+import { startWorker } from './worker.ts';
 
 const SIGNALS = ['SIGTERM', 'SIGINT'] as const;
 /** Beyond the grace of the calls: for what is left to be closed. */
@@ -35,7 +35,7 @@ function endProcess(exitCode: number, afterMs: number): void {
  * Runs a worker until a signal stops it.
  * @returns the exit code: 0 after an orderly stop; the process ends soon afterwards, whatever still hangs
  */
-export async function runWorkerProcess(config: ResolvedConfig, options: Omit<StartOptions, 'config' | 'log' | 'signal'>): Promise<number> {
+export async function runWorkerProcess(config: ResolvedConfig): Promise<number> {
   const log = createWorkerLog(config);
   const stopping = new AbortController();
   let exitCode: number = EXIT.ok;
@@ -47,7 +47,7 @@ export async function runWorkerProcess(config: ResolvedConfig, options: Omit<Sta
   };
   for (const signal of SIGNALS) process.on(signal, onSignal);
   try {
-    const worker = await startWorker({ ...options, config, log, signal: stopping.signal });
+    const worker = await startWorker({ config, log, signal: stopping.signal });
     stopping.signal.addEventListener('abort', () => { worker.stop().catch(() => undefined); });
     await worker.stopped;
     log.info('worker has stopped');

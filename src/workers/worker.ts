@@ -9,9 +9,9 @@
 import { Client } from '@temporalio/client';
 import type { Logger } from '@temporalio/common';
 import type { NativeConnection, Worker } from '@temporalio/worker';
+import { createActivities } from '../activities/index.ts';
 import type { ResolvedConfig } from '../config/load.ts';
 import { DEFAULT_TEMPORAL_ADDRESS, temporalSettings, type TemporalSettings } from '../config/temporal.ts';
-import type { Metrics } from '../contracts/metrics.ts';
 import { slotsPerCall } from '../pipeline/merge-batch.ts';
 import { Slab, SLOT_BYTES } from '../pipeline/slab.ts';
 import { createRegistry } from '../stores/create-registry.ts';
@@ -25,15 +25,6 @@ import { installRuntime } from './runtime.ts';
 import { dataSlots } from './slots.ts';
 import { createControlWorker, createDataWorker } from './temporal-workers.ts';
 
-export interface ActivityDeps {
-  readonly stores: StoreRegistry;
-  readonly slab: Slab;
-  readonly temporal: Client;
-  readonly log: Logger;
-  readonly metrics: Metrics;
-  readonly heartbeatTimeoutMs: number;
-}
-
 export interface StartOptions {
   readonly config: ResolvedConfig;
   readonly log: Logger;
@@ -41,8 +32,6 @@ export interface StartOptions {
   readonly temporal?: TemporalSettings;
   /** Ends the start, which waits for Temporal as long as it takes. A worker that runs is ended by `stop`. */
   readonly signal?: AbortSignal;
-  readonly createActivities: (deps: ActivityDeps) => { readonly control: object; readonly data: object };
-  readonly workflowBundle?: string;
 }
 
 export interface RunningWorker {
@@ -114,7 +103,7 @@ async function runAll(workers: readonly Worker[]): Promise<void> {
  * @throws TRB-INVALID-CONFIG (budget, ports, namespace, secrets), TRB-ACCESS-DENIED; the signal's reason
  */
 export async function startWorker(options: StartOptions): Promise<RunningWorker> {
-  const { config, log, signal = new AbortController().signal, temporal = temporalSettings(config), createActivities } = options;
+  const { config, log, signal = new AbortController().signal, temporal = temporalSettings(config) } = options;
   const { values: { worker, memory, health } } = config;
   const slots = dataSlots(config.values, CALL_BYTES);
   const metrics = createMetrics(installRuntime(log, config.values).metricMeter);
@@ -137,7 +126,7 @@ export async function startWorker(options: StartOptions): Promise<RunningWorker>
     const shared = { config, connection, namespace: temporal.namespace };
     const workers: Worker[] = [];
     if (worker.queues.includes('control')) {
-      workers.push(await createControlWorker(shared, shells.control, options.workflowBundle ?? await findWorkflowBundle(config.environment.paths.cache, log)));
+      workers.push(await createControlWorker(shared, shells.control, await findWorkflowBundle(config.environment.paths.cache, log)));
     }
     if (worker.queues.includes('data')) workers.push(await createDataWorker(shared, shells.data, slots));
     signal.throwIfAborted();

@@ -33,8 +33,8 @@ describe('metrics', () => {
     metrics.add('lines', 7);
     stop();
     expect(written).toEqual([
-      'tributary_memory_budget 256', 'tributary_memory_held 16', expect.stringMatching(/^tributary_memory_resident \d+$/),
-      expect.stringMatching(/^tributary_event_loop_delay [\d.e-]+$/), 'tributary_lines{} 7',
+      'tributary_memory_budget_bytes 256', 'tributary_memory_held_bytes 16', expect.stringMatching(/^tributary_memory_resident_bytes \d+$/),
+      expect.stringMatching(/^tributary_event_loop_delay_seconds [\d.e-]+$/), 'tributary_lines{} 7',
     ]);
   });
 });
