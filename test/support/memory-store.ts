@@ -44,7 +44,7 @@ export interface MemoryStoreOptions {
   /** Whether `If-None-Match: *` is honoured. Default: true. */
   readonly createOnce?: boolean;
   /** Asked before every call; may wait. */
-  readonly onCall?: (call: StoreCall) => Fault | Promise<Fault>;
+  readonly onCall?: ((call: StoreCall) => Fault | Promise<Fault>) | undefined;
   readonly nowMs?: () => number;
 }
 

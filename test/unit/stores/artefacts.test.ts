@@ -1,0 +1,61 @@
+import { describe, expect, it } from '@jest/globals';
+import { contentHash, getArtefact, putArtefact } from '../../../src/stores/artefacts.ts';
+import { probeCapabilities } from '../../../src/stores/probe.ts';
+import { createMemoryStore } from '../../support/memory-store.ts';
+
+const ref = { bucket: 'b', key: '_tributary/runs/s/plan/x' };
+
+describe('artefacts', () => {
+  it('are written once; the same bytes again are success, others are refused and change nothing', async () => {
+    const store = createMemoryStore({ buckets: ['b'] });
+    await putArtefact(store, ref, Buffer.from('plan'));
+    await putArtefact(store, ref, Buffer.from('plan'));
+    await expect(putArtefact(store, ref, Buffer.from('other'))).rejects.toMatchObject({ code: 'TRB-CHUNK-CONFLICT' });
+    expect(store.peek('b', ref.key)?.toString()).toBe('plan');
+  });
+
+  it('are believed only when their hash holds', async () => {
+    const store = createMemoryStore({ buckets: ['b'] });
+    const hash = contentHash('plan');
+    await expect(getArtefact(store, ref, hash)).rejects.toMatchObject({ code: 'TRB-PLAN-LOST', message: expect.stringContaining('is gone') });
+    await putArtefact(store, ref, Buffer.from('plan'));
+    expect((await getArtefact(store, ref, hash)).toString()).toBe('plan');
+    store.seed('b', ref.key, 'plam');
+    await expect(getArtefact(store, ref, hash)).rejects.toMatchObject({ code: 'TRB-PLAN-LOST', message: expect.stringContaining('was changed') });
+  });
+
+  it('let every other error through', async () => {
+    const store = createMemoryStore();
+    await expect(getArtefact(store, ref, 'x')).rejects.toMatchObject({ code: 'TRB-NO-SUCH-BUCKET' });
+  });
+});
+
+describe('probeCapabilities', () => {
+  it('finds a store that creates once, and leaves nothing behind', async () => {
+    const store = createMemoryStore({ buckets: ['b'] });
+    expect(await probeCapabilities(store, 'b', '_tributary/')).toEqual({ createOnce: true });
+    expect(store.keys('b')).toEqual([]);
+    expect(store.openUploads()).toEqual([]);
+    expect(store.log.every(({ key }) => key?.startsWith('_tributary/probe-'))).toBe(true);
+  });
+
+  it('finds a store that ignores the precondition', async () => {
+    const store = createMemoryStore({ buckets: ['b'], createOnce: false });
+    expect(await probeCapabilities(store, 'b', '_tributary/')).toEqual({ createOnce: false });
+    expect(store.keys('b')).toEqual([]);
+  });
+
+  it('finds one that honours it for PutObject only', async () => {
+    const store = createMemoryStore({ buckets: ['b'] });
+    const lax = { ...store, completeUpload: () => Promise.resolve({ etag: '"x"' }) };
+    expect(await probeCapabilities(lax, 'b', '_tributary/')).toEqual({ createOnce: false });
+  });
+
+  it('fails with what a write fails with, and does without the permission to delete', async () => {
+    await expect(probeCapabilities(createMemoryStore(), 'b', '')).rejects.toMatchObject({ code: 'TRB-NO-SUCH-BUCKET' });
+    const store = createMemoryStore({
+      buckets: ['b'], onCall: ({ operation }) => operation === 'delete' ? Object.assign(new Error('no'), { httpStatus: 403, storeCode: 'AccessDenied' }) : undefined,
+    });
+    expect(await probeCapabilities(store, 'b', '')).toEqual({ createOnce: true });
+  });
+});

@@ -1,0 +1,260 @@
+import { describe, expect, it } from '@jest/globals';
+import { isTributaryError, TributaryError } from '../../../src/contracts/errors.ts';
+import { bodyOf } from '../../../src/stores/body.ts';
+import { Governor } from '../../../src/stores/governor.ts';
+import type { SessionOptions, StoreSession } from '../../../src/stores/registry.ts';
+import { withRetries, type RequestEvent } from '../../../src/stores/retrying-store.ts';
+import { createManualClock, type ManualClock } from '../../support/manual-clock.ts';
+import { createMemoryStore, type Fault, type MemoryStore, type MemoryStoreOptions, type StoreCall } from '../../support/memory-store.ts';
+
+const system = (code: string): Error => Object.assign(new Error(`${code} happened`), { code });
+const service = (httpStatus: number, storeCode: string): Error => Object.assign(new Error(storeCode), { httpStatus, storeCode });
+
+interface Setup { readonly memory: MemoryStore; readonly session: StoreSession; readonly clock: ManualClock; readonly governor: Governor; readonly events: RequestEvent[] }
+
+function open(onCall: MemoryStoreOptions['onCall'], options: Partial<SessionOptions> = {}): Setup {
+  const memory = createMemoryStore({ buckets: ['b'], onCall });
+  const clock = createManualClock();
+  const governor = new Governor({ clock });
+  const events: RequestEvent[] = [];
+  const session = withRetries(memory, { patience: 'forever', ...options }, { governor, clock, random: () => 0.5, observe: (event) => events.push(event) });
+  return { memory, session, clock, governor, events };
+}
+
+/** The first calls of an operation fail, one error after another; the rest do not. */
+const failing = (operation: StoreCall['operation'], ...faults: Fault[]) => (call: StoreCall): Fault => call.operation === operation ? faults[call.nth] : undefined;
+const outcomes = (memory: MemoryStore): readonly string[] => memory.log.map(({ operation, outcome }) => `${operation} ${outcome}`);
+const codeOf = async (work: Promise<unknown>): Promise<string> => {
+  try {
+    await work;
+  } catch (error) {
+    return isTributaryError(error) ? error.code : String(error);
+  }
+  return 'ok';
+};
+
+describe('retries', () => {
+  it('tries transient failures again until one succeeds, with a back-off that grows', async () => {
+    const faults = [system('ECONNRESET'), service(500, 'InternalError'), service(503, 'SlowDown'), system('ECONNREFUSED'), system('EAI_AGAIN')];
+    const { session, clock, memory } = open(failing('list', ...faults));
+    expect(await clock.run(session.store.list({ bucket: 'b', prefix: '' }))).toEqual({ objects: [], prefixes: [] });
+    expect(memory.log).toHaveLength(6);
+    expect(clock.sleeps.filter((ms) => [50, 100, 200, 400, 800].includes(ms))).toEqual([50, 100, 200, 400, 800]);
+    expect(session.requests.list).toBe(6);
+    expect(session.retries()).toBe(5);
+  });
+
+  it('waits at most 20 s between tries, for as long as it takes', async () => {
+    const { session, clock } = open(({ nth }) => nth < 500 ? system('ECONNREFUSED') : undefined);
+    await clock.run(session.store.list({ bucket: 'b', prefix: '' }));
+    expect(Math.max(...clock.sleeps)).toBe(10_000);
+    expect(clock.nowMs()).toBeGreaterThan(4_000_000);
+  });
+
+  it.each([
+    ['list', service(403, 'AccessDenied'), 'TRB-ACCESS-DENIED'], ['list', service(404, 'NoSuchBucket'), 'TRB-NO-SUCH-BUCKET'],
+    ['list', service(404, 'XAdminUserNotFound'), 'TRB-BAD-CREDENTIALS'], ['list', system('CERT_HAS_EXPIRED'), 'TRB-INVALID-CONFIG'],
+    ['list', new TypeError('defect'), 'TRB-INTERNAL'],
+  ] as const)('throws at once what will not pass: %s, %s', async (operation, fault, code) => {
+    const { session, clock, memory } = open(failing(operation, fault, fault));
+    expect(await codeOf(session.store.list({ bucket: 'b', prefix: '' }))).toBe(code);
+    expect(memory.log).toHaveLength(1);
+    expect(clock.sleeps).toEqual([]);
+  });
+
+  it('gives up when its patience ends, counted from the first failure', async () => {
+    const { session, clock } = open(() => system('ECONNREFUSED'), { patience: 3_000 });
+    expect(await clock.run(codeOf(session.store.list({ bucket: 'b', prefix: '' })))).toBe('TRB-STORE-UNREACHABLE');
+    expect(clock.nowMs()).toBeLessThanOrEqual(3_000);
+    expect(clock.nowMs()).toBeGreaterThan(1_000);
+  });
+
+  it('does not hope for long that a damaged body gets better', async () => {
+    const { session, clock, memory } = open(failing('put', ...Array.from({ length: 9 }, () => service(400, 'BadDigest'))));
+    expect(await clock.run(codeOf(session.store.put({ bucket: 'b', key: 'k', body: bodyOf('x') })))).toBe('TRB-STORE-FAULT');
+    expect(outcomes(memory).filter((line) => line.startsWith('put'))).toHaveLength(3);
+  });
+
+  it('ends a back-off at once with the reason of its signal', async () => {
+    const controller = new AbortController();
+    const reason = new Error('paused');
+    const { session, clock } = open(() => system('ECONNREFUSED'));
+    const work = session.store.list({ bucket: 'b', prefix: '' }, { signal: controller.signal });
+    await clock.advance(500);
+    controller.abort(reason);
+    await expect(work).rejects.toBe(reason);
+  });
+
+  it('says what it waits for, and that it waits no more', async () => {
+    const { session, clock } = open(failing('list', service(503, 'SlowDown'), undefined, system('ECONNREFUSED')));
+    const first = session.store.list({ bucket: 'b', prefix: '' });
+    await clock.advance(10);
+    expect(session.waitingFor()).toBe('store default throttles');
+    await clock.run(first);
+    await clock.advance(60_000);
+    const second = session.store.list({ bucket: 'b', prefix: '' });
+    await clock.advance(10);
+    expect(session.waitingFor()).toMatch(/^store default cannot be reached: ECONNREFUSED/);
+    await clock.run(second);
+    expect(session.waitingFor()).toBeNull();
+  });
+
+  it('tells the governor of a throttling answer, so that the whole store is asked less', async () => {
+    const { session, clock, governor, events } = open(failing('get', service(503, 'SlowDown')));
+    await clock.run(codeOf(session.store.get({ bucket: 'b', key: 'k' })));
+    expect(governor.isThrottled()).toBe(true);
+    expect(events.map(({ kind, requestClass }) => `${kind} ${requestClass}`)).toEqual(['request get', 'throttle get', 'request get', 'retry get']);
+  });
+
+  it('keeps the limits of its session', async () => {
+    const { session, clock } = open(undefined, { requestsPerSecond: 10 });
+    await clock.run(Promise.all(Array.from({ length: 100 }, () => session.store.head({ bucket: 'b', key: 'k' }))));
+    expect(clock.nowMs()).toBeGreaterThan(9_000);
+    expect(clock.nowMs()).toBeLessThan(11_000);
+  });
+
+  it('counts requests by class', async () => {
+    const { session, clock } = open(undefined);
+    const { store } = session;
+    const ref = { bucket: 'b', key: 'k' };
+    const all = async (): Promise<void> => {
+      await store.put({ ...ref, body: bodyOf('x') });
+      await store.get(ref);
+      const { uploadId } = await store.createUpload(ref);
+      const { etag } = await store.uploadPart({ ...ref, uploadId, partNumber: 1, body: bodyOf('x') });
+      await store.listParts({ ...ref, uploadId });
+      await store.listUploads({ bucket: 'b', prefix: '' });
+      await store.completeUpload({ ...ref, uploadId, parts: [{ partNumber: 1, etag, crc32: bodyOf('x').crc32 }], sizeBytes: 1, crc32: bodyOf('x').crc32 });
+      await store.abortUpload({ ...ref, uploadId });
+      await store.delete(ref);
+      await store.head(ref);
+      await store.headBucket('b');
+      await store.createBucket('c');
+      await store.list({ bucket: 'b', prefix: '' });
+    };
+    await clock.run(all());
+    expect(session.requests).toEqual({ list: 3, get: 1, head: 2, put: 5, copy: 0, delete: 2 });
+  });
+});
+
+describe('reads that break', () => {
+  const content = Buffer.from('0123456789abcdef');
+  const source = { bucket: 'b', key: 'k', offset: 2, lengthBytes: 12, sizeBytes: content.length };
+
+  it('go on from the byte they reached, until all is there', async () => {
+    const faults: Fault[] = [{ cutAfterBytes: 3 }, { cutAfterBytes: 0 }, system('ECONNREFUSED'), { cutAfterBytes: 4 }, { cutAfterBytes: 4 }];
+    const { session, clock, memory } = open(failing('readInto', ...faults));
+    const ifMatch = memory.seed('b', 'k', content);
+    const into = Buffer.alloc(14, '.');
+    await clock.run(session.store.readInto({ ...source, ifMatch }, into));
+    expect(into.toString()).toBe('23456789abcd..');
+    expect(memory.log.map(({ request }) => {
+      const { offset, lengthBytes } = request as typeof source;
+      return [offset, lengthBytes];
+    })).toEqual([[2, 12], [5, 9], [5, 9], [5, 9], [9, 5], [13, 1]]);
+  });
+
+  it('do not lose patience while they move on', async () => {
+    const { session, clock, memory } = open((call) => call.operation === 'readInto' ? { cutAfterBytes: 1 } : undefined, { patience: 200 });
+    const ifMatch = memory.seed('b', 'k', content);
+    await clock.run(session.store.readInto({ ...source, ifMatch }, Buffer.alloc(12)));
+    expect(session.requests.get).toBe(12);
+  });
+
+  it('end where the source changed in between', async () => {
+    const { session, clock, memory } = open((call) => {
+      if (call.operation !== 'readInto' || call.nth > 0) return undefined;
+      return { cutAfterBytes: 3 };
+    });
+    const ifMatch = memory.seed('b', 'k', content);
+    const work = codeOf(session.store.readInto({ ...source, ifMatch }, Buffer.alloc(12)));
+    memory.seed('b', 'k', 'other bytes here');
+    expect(await clock.run(work)).toBe('TRB-SOURCE-CHANGED');
+  });
+
+  it('pay for their bytes once', async () => {
+    const { session, clock, memory } = open(failing('readInto', { cutAfterBytes: 3 }), { bytesPerSecond: 4 });
+    const ifMatch = memory.seed('b', 'k', content);
+    await clock.run(session.store.readInto({ ...source, ifMatch }, Buffer.alloc(12)));
+    expect(clock.nowMs()).toBeGreaterThan(2_900);
+    expect(clock.nowMs()).toBeLessThan(3_300);
+  });
+});
+
+describe('writes whose answer is lost', () => {
+  const put = { bucket: 'b', key: 'k', body: bodyOf('mine'), ifNoneMatch: '*' } as const;
+
+  it('are found to exist, and the caller settles whose they are', async () => {
+    const { session, clock, memory } = open(failing('put', 'swallow answer'));
+    expect(await clock.run(codeOf(session.store.put(put)))).toBe('TRB-CHUNK-CONFLICT');
+    expect(outcomes(memory)).toEqual(['put TRB-STORE-UNREACHABLE', 'head ok']);
+    expect(memory.peek('b', 'k')?.toString()).toBe('mine');
+  });
+
+  it('are sent again where they did not arrive', async () => {
+    const { session, clock, memory } = open(failing('put', system('ECONNRESET')));
+    await clock.run(session.store.put(put));
+    expect(outcomes(memory)).toEqual(['put TRB-STORE-UNREACHABLE', 'head ok', 'createUpload ok', 'abortUpload ok', 'put ok']);
+    expect(session.requests).toMatchObject({ put: 3, head: 1, delete: 1 });
+    expect(session.retries()).toBe(1);
+  });
+
+  it('are not asked about where no connection was made', async () => {
+    const { session, clock, memory } = open(failing('put', system('ECONNREFUSED')));
+    await clock.run(session.store.put(put));
+    expect(outcomes(memory)).toEqual(['put TRB-STORE-UNREACHABLE', 'put ok']);
+  });
+
+  it('end with the reason when the store refused them and hung up', async () => {
+    const denied = (call: StoreCall): Fault => call.operation === 'put' ? system('EPIPE') : call.operation === 'createUpload' ? service(403, 'AccessDenied') : undefined;
+    const { session, clock, memory } = open(denied);
+    expect(await clock.run(codeOf(session.store.put(put)))).toBe('TRB-ACCESS-DENIED');
+    expect(memory.log).toHaveLength(3);
+  });
+
+  it('find out that their upload is gone', async () => {
+    const { session, clock } = open(failing('uploadPart', system('ECONNRESET')));
+    expect(await clock.run(codeOf(session.store.uploadPart({ bucket: 'b', key: 'k', uploadId: 'gone', partNumber: 1, body: bodyOf('x') })))).toBe('TRB-NO-SUCH-KEY');
+  });
+
+  it('need no permission to list parts', async () => {
+    const { session, clock, memory } = open((call) =>
+      call.operation === 'uploadPart' && call.nth === 0 ? system('ECONNRESET') : call.operation === 'listParts' ? service(403, 'AccessDenied') : undefined);
+    const { uploadId } = await memory.createUpload({ bucket: 'b', key: 'k' });
+    await clock.run(session.store.uploadPart({ bucket: 'b', key: 'k', uploadId, partNumber: 1, body: bodyOf('x') }));
+    expect(memory.openUploads()).toEqual([expect.objectContaining({ uploadId })]);
+  });
+});
+
+describe('completions', () => {
+  const completion = async (memory: MemoryStore): Promise<Parameters<MemoryStore['completeUpload']>[0]> => {
+    const { uploadId } = await memory.createUpload({ bucket: 'b', key: 'k' });
+    const body = bodyOf('x');
+    const { etag } = await memory.uploadPart({ bucket: 'b', key: 'k', uploadId, partNumber: 1, body });
+    return { bucket: 'b', key: 'k', uploadId, parts: [{ partNumber: 1, etag, crc32: body.crc32 }], sizeBytes: 1, crc32: body.crc32, ifNoneMatch: '*' };
+  };
+
+  it.each([['answer that was lost', 'swallow answer', 'TRB-STORE-UNREACHABLE'], ['server error', service(500, 'InternalError'), 'TRB-STORE-FAULT'],
+    ['503 of a proxy', service(503, 'ServiceUnavailable'), 'TRB-STORE-THROTTLED']] as const)('are not repeated behind the caller: %s', async (_, fault, code) => {
+    const { session, clock, memory } = open(failing('completeUpload', fault));
+    const request = await completion(memory);
+    expect(await clock.run(codeOf(session.store.completeUpload(request)))).toBe(code);
+    expect(session.requests.put).toBe(1);
+  });
+
+  it('are repeated where the store cannot have acted on them', async () => {
+    const { session, clock, memory } = open(failing('completeUpload', system('ECONNREFUSED'), service(503, 'SlowDown')));
+    await clock.run(session.store.completeUpload(await completion(memory)));
+    expect(session.requests.put).toBe(3);
+  });
+});
+
+describe('errors', () => {
+  it('are ours, whatever an adapter throws', async () => {
+    const { session, clock, memory } = open(undefined);
+    memory.setFault(() => {
+      throw new RangeError('adapter');
+    });
+    await expect(clock.run(session.store.head({ bucket: 'b', key: 'k' }))).rejects.toBeInstanceOf(TributaryError);
+  });
+});
