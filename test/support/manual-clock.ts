@@ -51,16 +51,17 @@ export function createManualClock(): ManualClock {
       sleepers.add(sleeper);
     }),
     run: async (work) => {
-      const state = { ended: false };
+      let ended = false;
+      const hasEnded = (): boolean => ended;
       const settled = work.finally(() => {
-        state.ended = true;
+        ended = true;
       });
       // Its error is thrown below; without this it counts as unhandled while time passes.
       settled.catch(() => undefined);
-      for (let idle = 0; !state.ended; idle += 1) {
+      for (let idle = 0; !hasEnded(); idle += 1) {
         await turn();
         const next = earliest();
-        if (state.ended || (next === undefined && idle < PATIENCE_TURNS)) continue;
+        if (hasEnded() || (next === undefined && idle < PATIENCE_TURNS)) continue;
         if (next === undefined) throw new Error('it waits for something that is no sleep');
         wake(next);
         idle = 0;
