@@ -29,7 +29,7 @@ export function createMergeChunks(deps: ActivityDeps, artefacts: RunArtefacts): 
       checkpoint(await merge(deps, artefacts, input, cursor, { signal, deadline, recovering: input.recovering || info.attempt > 1, checkpoint }));
       // Only a cancel may be answered by a result: on the server's own pause or reset that would count as completion.
       if (signal.aborted && !cursor.done && !Context.current().cancellationDetails?.cancelRequested) throw interruption(signal, { checkpoint: () => cursor });
-      return { cursor };
+      return { cursor, stalledAtGroup: null };
     }, { checkpoint: () => cursor });
   };
 }

@@ -68,8 +68,16 @@ export interface MergeChunksInput {
   readonly onError: 'continue' | 'stop';
   /** Whether an earlier call died, so that it may have left uploads which the cursor does not name. */
   readonly recovering: boolean;
+  /** Groups of the batch from this one on are somebody else's; null where the batch ends it. */
+  readonly untilGroup: number | null;
+  /** Whether the call may return early to let the groups behind a slow one go on without it. */
+  readonly maySplit: boolean;
 }
-export interface MergeChunksResult { readonly cursor: MergeCursor }
+export interface MergeChunksResult {
+  readonly cursor: MergeCursor;
+  /** A group that holds up those behind it: they are to be merged beside it. */
+  readonly stalledAtGroup: number | null;
+}
 
 export interface VerifyPageInput { readonly run: RunRef; readonly mode: 'size' | 'content' }
 export interface VerifyPageResult { readonly differences: number; readonly requests: Requests }

@@ -7,7 +7,7 @@ import { bounded } from './bounded.ts';
 import type { Control } from './control.ts';
 import { tallyOfFailure } from './failures.ts';
 import { batchId, rootExecution } from './ids.ts';
-import { mergePrefix } from './merge-prefix.ts';
+import { mergePrefix, WHOLE_BATCH } from './merge-prefix.ts';
 import { control as activities } from './proxies.ts';
 
 export interface BatchesInput {
@@ -41,7 +41,7 @@ export async function runBatches(control: Control, input: BatchesInput, state: B
     try {
       const tally = await control.withChild(() => startChild(mergePrefix, {
         workflowId: batchId(page, batch, root),
-        args: [{ run, planHash, page, batch, limits: share(control.limits), onError, cursor: null, recovering: false }],
+        args: [{ run, planHash, page, batch, limits: share(control.limits), onError, chains: WHOLE_BATCH }],
         staticSummary: summaries[batch] ?? `batch ${batch}`,
         parentClosePolicy: ParentClosePolicy.TERMINATE,
       }), share);

@@ -1,13 +1,28 @@
-/** `mergePrefix`: merges one batch, call after call, each from the cursor of the one before. */
+/**
+ * `mergePrefix`: merges one batch, call after call, each from the cursor of the one before. Where a group holds up those behind it,
+ * they go on in a chain of calls of their own: one slow group must not hold up the others.
+ */
 import { CancellationScope, continueAsNew, setHandler, workflowInfo } from '@temporalio/workflow';
-import type { MergeChunksResult, RunRef } from '../contracts/activities.ts';
+import type { RunRef } from '../contracts/activities.ts';
 import type { MergeCursor } from '../contracts/cursor.ts';
 import type { Limits } from '../contracts/limits.ts';
-import { emptyTally, type Tally } from '../contracts/tally.ts';
+import { addTally, emptyTally, type Tally } from '../contracts/tally.ts';
 import { Control } from './control.ts';
-import { asFailure, rootCause, tallyOfFailure } from './failures.ts';
+import { asFailure, tallyOfFailure } from './failures.ts';
 import { branchProgressQuery } from './messages.ts';
 import { moving } from './proxies.ts';
+
+/** Chains of one batch at the same time. A batch with more slow groups waits for them. */
+const MAX_CHAINS = 8;
+
+/** Neighbouring groups of the batch, merged one after another. */
+export interface Chain {
+  /** Where it goes on; null at the batch's start. */
+  readonly cursor: MergeCursor | null;
+  readonly untilGroup: number | null;
+  /** Whether its last call died, so that uploads may be left which the cursor does not name. */
+  readonly recovering: boolean;
+}
 
 export interface MergePrefixInput {
   readonly run: RunRef;
@@ -17,48 +32,75 @@ export interface MergePrefixInput {
   readonly limits: Limits;
   readonly onError: 'continue' | 'stop';
   /** Where a run of this workflow before this one had come to. */
-  readonly cursor: MergeCursor | null;
-  readonly recovering: boolean;
+  readonly chains: readonly Chain[];
 }
+
+export const WHOLE_BATCH: readonly Chain[] = [{ cursor: null, untilGroup: null, recovering: false }];
 
 export async function mergePrefix(input: MergePrefixInput): Promise<Tally> {
   const control = new Control(input.limits);
-  let { cursor, recovering } = input;
-  const tally = (): Tally => cursor?.tally ?? emptyTally();
-  setHandler(branchProgressQuery, () => ({
-    tally: tally(), state: control.state, batches: { total: 1, done: cursor?.done ? 1 : 0, running: control.paused || cursor?.done ? 0 : 1 },
-  }));
+  const chains = [...input.chains];
+  const tally = (): Tally => chains.reduce((sum, { cursor }) => (cursor ? addTally(sum, cursor.tally) : sum), emptyTally());
+  const isDone = (): boolean => chains.every(({ cursor }) => cursor?.done === true);
+  setHandler(branchProgressQuery, () => ({ tally: tally(), state: control.state, batches: { total: 1, done: isDone() ? 1 : 0, running: isDone() || control.paused ? 0 : 1 } }));
   return CancellationScope.nonCancellable(async () => {
     try {
-      for (let call = 1; !cursor?.done && await control.mayGoOn(); call += 1) {
-        if (workflowInfo().continueAsNewSuggested) await continueAsNew<typeof mergePrefix>({ ...input, limits: control.limits, cursor, recovering });
-        const { run, planHash, page, batch, onError } = input;
-        const { mergeChunks } = moving(call === 1 ? 'merge' : `merge, call ${call}`);
-        const result = await control.interruptible(
-          () => mergeChunks({ run, planHash, page, batch, cursor, limits: control.limits, onError, recovering }),
-          lastHeartbeat,
-        );
-        recovering = result === null || 'lost' in result;
-        cursor = result?.cursor ?? cursor;
-      }
-      return tally();
+      await runChains(control, input, chains);
     } catch (error) {
-      const cause = rootCause(error);
-      throw isContinuation(cause) ? cause : asFailure(error, merged(tallyOfFailure(error), tally()));
+      throw asFailure(error, furthest(tallyOfFailure(error), tally()));
     }
+    if (!isDone() && !control.cancelled) await continueAsNew<typeof mergePrefix>({ ...input, limits: control.limits, chains });
+    return tally();
   });
 }
 
+/** Runs until every chain is done, the run is cancelled, or history asks for a new run. @throws the first failure, after all have ended */
+async function runChains(control: Control, input: MergePrefixInput, chains: Chain[]): Promise<void> {
+  const running: Promise<void>[] = [];
+  let failure: { readonly error: unknown } | null = null;
+  const start = (index: number): void => {
+    running.push(runChain(control, input, chains, index, start).catch((error: unknown) => {
+      failure ??= { error };
+      control.cancel();
+    }));
+  };
+  for (const index of chains.keys()) start(index);
+  for (let index = 0; index < running.length; index += 1) await running[index];
+  rethrow(failure);
+}
+
+async function runChain(control: Control, input: MergePrefixInput, chains: Chain[], index: number, start: (index: number) => void): Promise<void> {
+  for (let call = 1; !workflowInfo().continueAsNewSuggested && await control.mayGoOn(); call += 1) {
+    const { cursor, untilGroup, recovering } = chains[index] ?? { cursor: null, untilGroup: null, recovering: false };
+    if (cursor?.done) return;
+    const { run, planHash, page, batch, onError } = input;
+    const { mergeChunks } = moving(call === 1 ? 'merge' : `merge, call ${call}`);
+    const request = { run, planHash, page, batch, cursor, limits: control.limits, onError, recovering, untilGroup, maySplit: chains.length < MAX_CHAINS };
+    const result = await control.interruptible(() => mergeChunks(request), lastHeartbeat);
+    const stalledAt = result?.stalledAtGroup ?? null;
+    chains[index] = {
+      cursor: result?.cursor ?? cursor, untilGroup: stalledAt === null ? untilGroup : stalledAt + 1, recovering: result === null || 'lost' in result,
+    };
+    if (stalledAt === null) continue;
+    chains.push({ cursor: cursorAt(stalledAt + 1), untilGroup, recovering: false });
+    start(chains.length - 1);
+  }
+}
+
+function cursorAt(group: number): MergeCursor {
+  return { v: 1, low: { group, row: 0, offset: 0 }, chunk: 0, tally: emptyTally(), open: [], done: false };
+}
+
 /** A failed call tells how far it came; where it does not, the counts before it stand. */
-function merged(ofFailure: Tally, before: Tally): Tally {
+function furthest(ofFailure: Tally, before: Tally): Tally {
   return ofFailure.doneObjects >= before.doneObjects ? ofFailure : before;
 }
 
-function isContinuation(error: unknown): boolean {
-  return error instanceof Error && error.name === 'ContinueAsNew';
+/** A call that died leaves the cursor of its last heartbeat, and perhaps uploads that began after it. */
+function lastHeartbeat(details: unknown): { readonly cursor: MergeCursor; readonly stalledAtGroup: null; readonly lost: true } | null {
+  return typeof details === 'object' && details !== null && 'low' in details ? { cursor: details as MergeCursor, stalledAtGroup: null, lost: true } : null;
 }
 
-/** A call that died leaves the cursor of its last heartbeat, and perhaps uploads that began after it. */
-function lastHeartbeat(details: unknown): (MergeChunksResult & { readonly lost: true }) | null {
-  return typeof details === 'object' && details !== null && 'low' in details ? { cursor: details as MergeCursor, lost: true } : null;
+function rethrow(failure: { readonly error: unknown } | null): void {
+  if (failure) throw failure.error;
 }
