@@ -28,8 +28,9 @@ export class Control {
     setHandler(resumeSignal, () => { this.resume(); }, { description: 'Go on from the exact point.' });
     setHandler(cancelSignal, () => { this.cancel(); }, { description: 'End the run with a report of what was done.' });
     setHandler(limitsSignal, (changed) => { this.setLimits(changed); });
-    // A cancel request of the server (`temporal workflow cancel`, the UI) is the same as the signal.
-    CancellationScope.current().cancelRequested.catch(() => { this.cancel(); });
+    // A cancel request of the server (`temporal workflow cancel`, the UI) is the same as the signal. It cancels the scope that this
+    // runs in too, from which children could no longer be told.
+    CancellationScope.current().cancelRequested.catch(() => CancellationScope.nonCancellable(async () => { this.cancel(); }));
   }
 
   get limits(): Limits { return this.#limits; }
