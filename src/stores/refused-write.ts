@@ -1,9 +1,11 @@
 /**
- * A refused PUT often arrives as a broken connection, because the server answers before it has read the body. So after a
- * transport error the same question is asked without a body, before it is called a network error.
+ * What became of a write whose answer did not come. A refused PUT often arrives as a broken connection, because the server answers
+ * before it has read the body: so the same question is asked without a body, before it is called a network error. A Complete may have
+ * been carried out, and some servers answer a repeated one with success although the upload is gone: so it is repeated only while the
+ * upload is there.
  */
 import { isTributaryError, TributaryError } from '../contracts/errors.ts';
-import type { CallOptions, ObjectStore, PartRequest, PutRequest } from './object-store.ts';
+import type { CallOptions, ObjectRef, ObjectStore, PartRequest, PutRequest } from './object-store.ts';
 
 /** The verbs that ask. */
 export type Asking = Pick<ObjectStore, 'name' | 'head' | 'listParts' | 'createUpload' | 'abortUpload'>;
@@ -15,7 +17,7 @@ export type Asking = Pick<ObjectStore, 'name' | 'head' | 'listParts' | 'createUp
 export async function whyRefused(store: Asking, request: PutRequest | PartRequest, options: CallOptions): Promise<TributaryError | undefined> {
   try {
     if ('uploadId' in request) {
-      if ((await uploadIsGone(store, request, options))) return gone(store, request);
+      if (await uploadIsGone(store, request, options)) return gone(store, request, 'UploadPart');
     } else if (request.ifNoneMatch !== undefined && (await store.head(request, options)) !== null) {
       return taken(store, request);
     }
@@ -29,7 +31,22 @@ export async function whyRefused(store: Asking, request: PutRequest | PartReques
   }
 }
 
-async function uploadIsGone(store: Asking, request: PartRequest, options: CallOptions): Promise<boolean> {
+/**
+ * Whether an upload whose Complete failed is still there, so that Complete may be repeated.
+ * @returns TRB-NO-SUCH-KEY where it is gone; `failure` itself where nobody may say; undefined where it is there, or cannot be asked now
+ */
+export async function whyNotRepeated(store: Asking, request: UploadRef, failure: TributaryError, options: CallOptions): Promise<TributaryError | undefined> {
+  try {
+    return (await store.listParts(request, options)) === null ? gone(store, request, 'CompleteMultipartUpload') : undefined;
+  } catch (error) {
+    options.signal?.throwIfAborted();
+    return isTributaryError(error) && error.retryable ? undefined : failure;
+  }
+}
+
+type UploadRef = ObjectRef & { readonly uploadId: string };
+
+async function uploadIsGone(store: Asking, request: UploadRef, options: CallOptions): Promise<boolean> {
   try {
     return (await store.listParts(request, options)) === null;
   } catch (error) {
@@ -40,9 +57,9 @@ async function uploadIsGone(store: Asking, request: PartRequest, options: CallOp
   }
 }
 
-function gone(store: Asking, request: PartRequest): TributaryError {
+function gone(store: Asking, request: UploadRef, operation: string): TributaryError {
   return new TributaryError('TRB-NO-SUCH-KEY', `s3://${request.bucket}/${request.key} in store ${store.name} has no such upload any more`, {
-    store: store.name, bucket: request.bucket, key: request.key, operation: 'UploadPart', httpStatus: 404, storeCode: 'NoSuchUpload',
+    store: store.name, bucket: request.bucket, key: request.key, operation, httpStatus: 404, storeCode: 'NoSuchUpload',
   });
 }
 

@@ -17,21 +17,15 @@ const RARELY_PASS: ReadonlySet<string> = new Set(['BadDigest', 'InvalidDigest', 
 /** No connection was made, so the store has not seen the request. */
 const NEVER_SENT: ReadonlySet<string> = new Set(['ECONNREFUSED', 'ENOTFOUND', 'EAI_AGAIN', 'EHOSTUNREACH', 'ENETUNREACH']);
 
-/**
- * Whether a failed request is sent again.
- * A Complete is not, unless the store cannot have acted on it: some servers answer a repeated one with success although the upload is gone,
- * so only its caller, who can look at the object, may repeat it.
- */
+/** Whether a failed request is sent again. @param failures so far, this one included */
 export function isRetried(operation: StoreOperation, error: TributaryError, failures: number): boolean {
-  const storeCode = error.context.storeCode ?? '';
+  const { storeCode = '' } = error.context;
   if (RARELY_PASS.has(storeCode)) return failures < FEW_TRIES && operation !== 'completeUpload';
-  if (!error.retryable || error.code === 'TRB-INTERNAL') return false;
-  return operation !== 'completeUpload' || NEVER_SENT.has(storeCode) || storeCode.startsWith('SlowDown');
+  return error.retryable && error.code !== 'TRB-INTERNAL';
 }
 
-/**
- * Whether a write may have been refused by an answer that was lost: servers answer before they have read a body, and close.
- */
-export function mayBeRefusal(operation: StoreOperation, error: TributaryError): boolean {
-  return (operation === 'put' || operation === 'uploadPart') && error.code === 'TRB-STORE-UNREACHABLE' && !NEVER_SENT.has(error.context.storeCode ?? '');
+/** Whether the store may have acted on a request that failed: it may have been carried out, or refused by an answer that was lost. */
+export function mayHaveActed({ code, context: { storeCode = '' } }: TributaryError): boolean {
+  if (code === 'TRB-STORE-UNREACHABLE') return !NEVER_SENT.has(storeCode);
+  return !(code === 'TRB-STORE-THROTTLED' && storeCode.startsWith('SlowDown'));
 }

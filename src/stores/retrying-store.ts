@@ -6,20 +6,20 @@
  * - Every wait ends at once with the reason of an aborted signal.
  * - `readInto` goes on from the byte it reached; bytes that arrived are never asked for again.
  * - A write with `ifNoneMatch` whose answer was lost is sent again; if the first try had been carried out, the second is refused: the caller
- *   gets TRB-CHUNK-CONFLICT and settles by `head` whose object it is. `completeUpload` is not repeated here (see `retry-policy.ts`): its
- *   transient errors reach the caller, who settles them by `head` too.
+ *   gets TRB-CHUNK-CONFLICT and settles by `head` whose object it is. `completeUpload` is repeated while its upload is there; once it is
+ *   gone, the caller gets TRB-NO-SUCH-KEY and settles by `head` too. What a success is worth that may be a repeated one, `head` says.
  * - Requests are counted when they are sent. `listParts` and `listUploads` count one a call, though a long list takes several.
  */
 import type { Requests } from '../contracts/tally.ts';
 import { classifyStoreError, isThrottle, type FailedCall } from './classify.ts';
 import type { Clock } from './clock.ts';
 import type { Governor } from './governor.ts';
-import { InterruptedRead, type CallOptions, type ObjectStore, type PartRequest, type PutRequest, type ReadRequest, type ReadResult } from './object-store.ts';
+import { InterruptedRead, type CallOptions, type CompleteRequest, type ObjectStore, type PartRequest, type PutRequest, type ReadRequest, type ReadResult } from './object-store.ts';
 import { OPERATIONS, type StoreOperation } from './operations.ts';
 import { Pacer } from './pacer.ts';
-import { whyRefused, type Asking } from './refused-write.ts';
+import { whyNotRepeated, whyRefused, type Asking } from './refused-write.ts';
 import type { SessionOptions, StoreSession } from './registry.ts';
-import { backoffMs, isRetried, mayBeRefusal } from './retry-policy.ts';
+import { backoffMs, isRetried, mayHaveActed } from './retry-policy.ts';
 
 /** What happens on the way to a store, for metrics. */
 export interface RequestEvent {
@@ -132,14 +132,15 @@ class Session {
         failures += 1;
         if (failures === 1) failingSinceMs = clock.nowMs();
         if (!isRetried(operation, error, failures)) throw error;
-        if (mayBeRefusal(operation, error)) {
-          const reason = await whyRefused(this.#asking(), target as PutRequest | PartRequest, options);
-          if (reason) throw reason;
+        const lost = mayHaveActed(error);
+        if (lost && error.code === 'TRB-STORE-UNREACHABLE' && (operation === 'put' || operation === 'uploadPart')) {
+          throwIfAny(await whyRefused(this.#asking(), target as PutRequest | PartRequest, options));
         }
         const delayMs = backoffMs(failures, random());
         const { patience } = this.#options;
         if (patience !== 'forever' && clock.nowMs() + delayMs - failingSinceMs > patience) throw error;
         await this.#waiting(isThrottle(error) ? `store ${this.#inner.name} throttles` : error.message, () => clock.sleep(delayMs, signal));
+        if (lost && operation === 'completeUpload') throwIfAny(await whyNotRepeated(this.#asking(), target as CompleteRequest, error, options));
       }
     }
   }
@@ -192,4 +193,8 @@ class Session {
   #call(operation: StoreOperation, target: Target): FailedCall {
     return { store: this.#inner.name, bucket: target.bucket, key: target.key, operation };
   }
+}
+
+function throwIfAny(reason: Error | undefined): void {
+  if (reason) throw reason;
 }

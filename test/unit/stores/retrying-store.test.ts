@@ -52,11 +52,11 @@ describe('retries', () => {
   });
 
   it.each([
-    ['list', service(403, 'AccessDenied'), 'TRB-ACCESS-DENIED'], ['list', service(404, 'NoSuchBucket'), 'TRB-NO-SUCH-BUCKET'],
-    ['list', service(404, 'XAdminUserNotFound'), 'TRB-BAD-CREDENTIALS'], ['list', system('CERT_HAS_EXPIRED'), 'TRB-INVALID-CONFIG'],
-    ['list', new TypeError('defect'), 'TRB-INTERNAL'],
-  ] as const)('throws at once what will not pass: %s, %s', async (operation, fault, code) => {
-    const { session, clock, memory } = open(failing(operation, fault, fault));
+    ['denied', service(403, 'AccessDenied'), 'TRB-ACCESS-DENIED'], ['no bucket', service(404, 'NoSuchBucket'), 'TRB-NO-SUCH-BUCKET'],
+    ['unknown key id', service(404, 'XAdminUserNotFound'), 'TRB-BAD-CREDENTIALS'], ['certificate', system('CERT_HAS_EXPIRED'), 'TRB-INVALID-CONFIG'],
+    ['defect', new TypeError('defect'), 'TRB-INTERNAL'],
+  ].map(([title, fault, code]) => ({ title, fault, code })))('throws at once what will not pass: $title', async ({ fault, code }) => {
+    const { session, clock, memory } = open(failing('list', fault as Error, fault as Error));
     expect(await codeOf(session.store.list({ bucket: 'b', prefix: '' }))).toBe(code);
     expect(memory.log).toHaveLength(1);
     expect(clock.sleeps).toEqual([]);
@@ -234,18 +234,33 @@ describe('completions', () => {
     return { bucket: 'b', key: 'k', uploadId, parts: [{ partNumber: 1, etag, crc32: body.crc32 }], sizeBytes: 1, crc32: body.crc32, ifNoneMatch: '*' };
   };
 
-  it.each([['answer that was lost', 'swallow answer', 'TRB-STORE-UNREACHABLE'], ['server error', service(500, 'InternalError'), 'TRB-STORE-FAULT'],
-    ['503 of a proxy', service(503, 'ServiceUnavailable'), 'TRB-STORE-THROTTLED']] as const)('are not repeated behind the caller: %s', async (_, fault, code) => {
-    const { session, clock, memory } = open(failing('completeUpload', fault));
-    const request = await completion(memory);
-    expect(await clock.run(codeOf(session.store.completeUpload(request)))).toBe(code);
+  it.each([
+    { title: 'server error', fault: service(500, 'InternalError') }, { title: '503 of a proxy', fault: service(503, 'ServiceUnavailable') },
+    { title: 'reset', fault: system('ECONNRESET') },
+  ])('are repeated while their upload is there: $title', async ({ fault }) => {
+    const { session, clock, memory } = open(failing('completeUpload', fault, fault));
+    await clock.run(session.store.completeUpload(await completion(memory)));
+    expect(outcomes(memory).slice(2).map((line) => line.split(' ')[0])).toEqual(['completeUpload', 'listParts', 'completeUpload', 'listParts', 'completeUpload']);
+    expect(memory.peek('b', 'k')?.toString()).toBe('x');
+  });
+
+  it('are not repeated once it is gone: some servers would call that a success', async () => {
+    const { session, clock, memory } = open(failing('completeUpload', 'swallow answer'));
+    expect(await clock.run(codeOf(session.store.completeUpload(await completion(memory))))).toBe('TRB-NO-SUCH-KEY');
+    expect(session.requests).toMatchObject({ put: 1, list: 1 });
+  });
+
+  it('are not repeated where nobody may say whether it is there', async () => {
+    const { session, clock, memory } = open((call) =>
+      call.operation === 'completeUpload' ? service(500, 'InternalError') : call.operation === 'listParts' ? service(403, 'AccessDenied') : undefined);
+    expect(await clock.run(codeOf(session.store.completeUpload(await completion(memory))))).toBe('TRB-STORE-FAULT');
     expect(session.requests.put).toBe(1);
   });
 
-  it('are repeated where the store cannot have acted on them', async () => {
+  it('are repeated without asking where the store cannot have acted on them', async () => {
     const { session, clock, memory } = open(failing('completeUpload', system('ECONNREFUSED'), service(503, 'SlowDown')));
     await clock.run(session.store.completeUpload(await completion(memory)));
-    expect(session.requests.put).toBe(3);
+    expect(session.requests).toMatchObject({ put: 3, list: 0 });
   });
 });
 
