@@ -48,7 +48,8 @@ export function encodeText(text: string): string {
 
 /** A query string in the order that signing wants: by encoded name, then value. Without the question mark. */
 export function encodeQuery(query: readonly (readonly [string, string])[]): string {
-  return query.map(([name, value]) => `${encodeText(name)}=${encodeText(value)}`).sort(byCodeUnits).join('&');
+  const encoded = query.map(([name, value]) => [encodeText(name), encodeText(value)] as const);
+  return encoded.sort((a, b) => byCodeUnits(a[0], b[0]) || byCodeUnits(a[1], b[1])).map(([name, value]) => `${name}=${value}`).join('&');
 }
 
 export function createSigner(region: string): Signer {
