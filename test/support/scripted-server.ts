@@ -99,14 +99,15 @@ export class Peer {
 
 /** Waits until something holds. @throws after ten seconds, so that a test fails with a reason instead of hanging */
 export async function until(holds: () => boolean): Promise<void> {
-  for (let i = 0; i < 3; i++) await setImmediate();
+  for (const deadlineMs = Date.now() + 10_000; !holds();) {
     if (Date.now() > deadlineMs) throw new Error(`waited in vain until ${holds.toString()}`);
+    await turn();
   }
 }
 
 /** Lets the event loop go round, so that what was sent is read. */
 export async function turn(): Promise<void> {
-  for (let i = 0; i < 3; i++) await new Promise((resolve) => { setImmediate(resolve); });
+  for (let i = 0; i < 3; i++) await setImmediate();
 }
 
 export interface ScriptedServer {
