@@ -9,6 +9,8 @@ export interface TcpProxy {
   cutRequestAfter(bytes: number): void;
   /** From now on every connection is refused at once, or none. */
   refuse(on: boolean): void;
+  /** While on, no byte passes either way, and connections stay open: what comes waits until it is off again. */
+  freeze(on: boolean): void;
   /** Connections made so far. */
   connections(): number;
   close(): Promise<void>;
@@ -21,6 +23,7 @@ export async function startTcpProxy(target: string): Promise<TcpProxy> {
   let answerCut: number | undefined;
   let requestCut: number | undefined;
   let refusing = false;
+  let frozen = false;
   let connections = 0;
 
   const server = createServer((client) => {
@@ -36,6 +39,8 @@ export async function startTcpProxy(target: string): Promise<TcpProxy> {
     };
     for (const socket of both) {
       sockets.add(socket);
+      // Pausing before a listener is there holds from the first byte on.
+      if (frozen) socket.pause();
       socket.on('close', () => {
         sockets.delete(socket);
         breakBoth();
@@ -81,6 +86,13 @@ export async function startTcpProxy(target: string): Promise<TcpProxy> {
     refuse: (on) => {
       refusing = on;
       if (on) for (const socket of sockets) socket.destroy();
+    },
+    freeze: (on) => {
+      frozen = on;
+      for (const socket of sockets) {
+        if (on) socket.pause();
+        else socket.resume();
+      }
     },
     connections: () => connections,
     close: () => new Promise((resolve) => {
