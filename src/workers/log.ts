@@ -55,6 +55,12 @@ function timeOf(meta: LogMetadata): number {
   return typeof nanos === 'bigint' ? Number(nanos / 1_000_000n) : Date.now();
 }
 
+/** What the SDK tells about itself at each start and stop, and about queues that are not served on purpose, is for those who look for a fault. */
+function levelOf(level: LogLevel, message: string, meta: LogMetadata): LogLevel {
+  if (meta['sdkComponent'] !== 'worker') return level;
+  return level === 'INFO' || message.startsWith('No workflows registered') ? 'DEBUG' : level;
+}
+
 /** A Temporal logger that writes with pino. `destination` takes the lines instead of stderr or a file. */
 export function createLog(options: LogOptions, destination?: DestinationStream): Logger {
   const text = options.format === 'text' || (options.format === 'auto' && options.terminal.interactive && options.file === undefined);
@@ -63,7 +69,7 @@ export function createLog(options: LogOptions, destination?: DestinationStream):
   const stream = pretty ? { write: (line: string) => { plain.write(pretty(line)); } } : plain;
   const lines = pino({ level: options.level, base: null, timestamp: false, formatters: { level: (label) => ({ level: label }) } }, stream);
   const log = (level: LogLevel, message: string, meta: LogMetadata = {}): void => {
-    lines[level.toLowerCase() as Lowercase<LogLevel>]({ time: new Date(timeOf(meta)).toISOString(), ...fieldsOf(meta) }, message);
+    lines[levelOf(level, message, meta).toLowerCase() as Lowercase<LogLevel>]({ time: new Date(timeOf(meta)).toISOString(), ...fieldsOf(meta) }, message);
   };
   return {
     log,

@@ -17,10 +17,16 @@ function mapTable<Table extends object, T>(table: Table, make: (row: Table[keyof
   return Object.fromEntries(Object.entries(table).map(([key, row]) => [key, make(row as Table[keyof Table])])) as ByKey<Table, T>;
 }
 
-/** Counters appear with their first amount, gauges with their first value. */
-export function createMetrics(meter: MetricMeter): FlushableMetrics {
-  const counters = mapTable(COUNTERS, ([name, help]) => meter.createCounter(name, undefined, help));
-  const gauges = mapTable(GAUGES, ([name, help]) => meter.createGauge(name, 'float', undefined, help));
+/**
+ * Counters appear with their first amount, gauges with their first value.
+ * @param meter asked at the first flush: Temporal's runtime, and its meter with it, is made anew after each connection that failed
+ */
+export function createMetrics(meter: () => MetricMeter): FlushableMetrics {
+  const open = (to: MetricMeter) => ({
+    counters: mapTable(COUNTERS, ([name, help]) => to.createCounter(name, undefined, help)),
+    gauges: mapTable(GAUGES, ([name, help]) => to.createGauge(name, 'float', undefined, help)),
+  });
+  let instruments: ReturnType<typeof open> | undefined;
   const pending = new Map<string, { readonly counter: keyof typeof COUNTERS; readonly labels: Labels; amount: number }>();
   return {
     add(counter, amount, labels = {}) {
@@ -31,10 +37,12 @@ export function createMetrics(meter: MetricMeter): FlushableMetrics {
       else pending.set(key, { counter, labels, amount });
     },
     set(gauge, value) {
-      gauges[gauge].set(value);
+      instruments ??= open(meter());
+      instruments.gauges[gauge].set(value);
     },
     flush() {
-      for (const { counter, labels, amount } of pending.values()) counters[counter].add(amount, { ...labels });
+      instruments ??= open(meter());
+      for (const { counter, labels, amount } of pending.values()) instruments.counters[counter].add(amount, { ...labels });
       pending.clear();
     },
   };

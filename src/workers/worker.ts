@@ -8,7 +8,7 @@
  */
 import { Client } from '@temporalio/client';
 import type { Logger } from '@temporalio/common';
-import type { NativeConnection, Worker } from '@temporalio/worker';
+import { Runtime, type NativeConnection, type Worker } from '@temporalio/worker';
 import { createActivities } from '../activities/index.ts';
 import type { ResolvedConfig } from '../config/load.ts';
 import { DEFAULT_TEMPORAL_ADDRESS, temporalSettings, type TemporalSettings } from '../config/temporal.ts';
@@ -106,7 +106,8 @@ export async function startWorker(options: StartOptions): Promise<RunningWorker>
   const { config, log, signal = new AbortController().signal, temporal = temporalSettings(config) } = options;
   const { values: { worker, memory, health } } = config;
   const slots = dataSlots(config.values, CALL_BYTES);
-  const metrics = createMetrics(installRuntime(log, config.values).metricMeter);
+  installRuntime(log, config.values);
+  const metrics = createMetrics(() => Runtime.instance().metricMeter);
   const assembly: Assembly = { temporal, stores: countedRegistry(config, metrics), slab: new Slab(memory.budget), connection: undefined, workers: [] };
   const { stores, slab } = assembly;
 

@@ -40,6 +40,14 @@ describe('log', () => {
     expect(text()).toContain('yes');
   });
 
+  it('keeps to itself what the SDK tells about its own starts', () => {
+    const { log, lines } = capture();
+    log.info('Worker state changed', { sdkComponent: 'worker' });
+    log.warn('No workflows registered, not polling for workflow tasks', { sdkComponent: 'worker' });
+    log.warn('Workflow Task failed', { sdkComponent: 'worker' });
+    expect(lines()).toMatchObject([{ level: 'warn', msg: 'Workflow Task failed' }]);
+  });
+
   it('shows an error with code, context and causes, and nothing that a library hung on it', () => {
     const { log, lines } = capture();
     const cause = Object.assign(new Error('socket'), { request: { headers: { authorization: 'AWS4-HMAC hunter2' } } });

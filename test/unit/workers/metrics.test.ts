@@ -15,7 +15,7 @@ const fakeMeter = (): { meter: MetricMeter; written: string[] } => {
 describe('metrics', () => {
   it('are summed up by counter and labels, and handed over once', () => {
     const { meter, written } = fakeMeter();
-    const metrics = createMetrics(meter);
+    const metrics = createMetrics(() => meter);
     metrics.add('requests', 1, { store: 'default', class: 'get' });
     metrics.add('requests', 2, { store: 'default', class: 'get' });
     metrics.add('requests', 1, { store: 'default', class: 'put' });
@@ -28,7 +28,7 @@ describe('metrics', () => {
 
   it('sample the process at once, and lose nothing at the end', () => {
     const { meter, written } = fakeMeter();
-    const metrics = createMetrics(meter);
+    const metrics = createMetrics(() => meter);
     const stop = exportMetrics(metrics, 256, () => 16);
     metrics.add('lines', 7);
     stop();
