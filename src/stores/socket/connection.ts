@@ -21,8 +21,6 @@ export interface Origin {
   readonly host: string;
   readonly port: number;
   readonly tls: boolean;
-  /** PEM certificates to trust instead of Node's own. */
-  readonly ca?: string | undefined;
 }
 
 export interface Timeouts {
@@ -235,10 +233,10 @@ export class Connection {
 }
 
 function connect(origin: Origin, onread: { buffer: () => Uint8Array<ArrayBuffer>; callback: (lengthBytes: number) => void }, session: Buffer | undefined): net.Socket {
-  const { host, port, ca } = origin;
+  const { host, port } = origin;
   const read = { buffer: onread.buffer, callback: (lengthBytes: number) => { onread.callback(lengthBytes); return true; } };
   if (!origin.tls) return net.connect({ host, port, onread: read });
-  const options = { host, port, ca, session, ALPNProtocols: ['http/1.1'], ...(net.isIP(host) ? {} : { servername: host }) };
+  const options = { host, port, session, ALPNProtocols: ['http/1.1'], ...(net.isIP(host) ? {} : { servername: host }) };
   // `onread` is documented for TLS too, but its types lack it.
   return tls.connect({ ...options, onread: read } as tls.ConnectionOptions);
 }

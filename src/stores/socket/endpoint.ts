@@ -4,13 +4,12 @@ import { FallbackError } from './failure.ts';
 import { encodeKey } from './sigv4.ts';
 
 export interface EndpointConfig {
-  /** Absent: AWS. */
-  readonly endpoint?: string | undefined;
+  /** Of the service, without a bucket: `https://s3.eu-central-1.amazonaws.com/`. */
+  readonly endpoint: string;
+  /** That requests are signed for. */
   readonly region: string;
   /** Bucket in the path instead of the host name. */
   readonly pathStyle: boolean;
-  /** PEM certificates to trust instead of Node's own. */
-  readonly ca?: string | undefined;
 }
 
 export interface Address {
@@ -21,7 +20,8 @@ export interface Address {
   readonly pathPrefix: string;
 }
 
-const AWS_REGION = /^(?:af|ap|ca|eu|il|me|mx|sa|us)-(?:(?:north|south|east|west|central|northeast|southeast|northwest|southwest))-\d$/;
+/** Regions that requests are not signed for under that name. */
+const PSEUDO_REGION = /^$|global$|fips/;
 /** A bucket that can be a label of a host name under a wildcard certificate. */
 const HOST_LABEL = /^[a-z0-9](?:[a-z0-9-]{1,61})[a-z0-9]$/;
 /** Names that mean another kind of bucket or access point, each with rules of its own. */
@@ -33,7 +33,8 @@ const ANY_BUCKET = /^[A-Za-z0-9][A-Za-z0-9._-]{0,254}$/;
  * @throws FallbackError at once for an endpoint or region, and when asked for a bucket, that the rules here do not cover
  */
 export function createAddressing(config: EndpointConfig): (bucket: string) => Address {
-  const base = config.endpoint === undefined ? awsBase(config) : customBase(config.endpoint, config.ca);
+  if (PSEUDO_REGION.test(config.region)) throw new FallbackError(`the region ${config.region} has rules of its own`);
+  const base = originOf(config.endpoint);
   const known = new Map<string, Address>();
   return (bucket) => {
     let address = known.get(bucket);
@@ -45,18 +46,13 @@ export function createAddressing(config: EndpointConfig): (bucket: string) => Ad
   };
 }
 
-function awsBase({ region, ca }: EndpointConfig): Origin {
-  if (!AWS_REGION.test(region)) throw new FallbackError(`the endpoint of region ${region} has rules of its own`);
-  return { host: `s3.${region}.amazonaws.com`, port: 443, tls: true, ca };
-}
-
-function customBase(endpoint: string, ca: string | undefined): Origin {
+function originOf(endpoint: string): Origin {
   const url = URL.parse(endpoint);
   if (!url || (url.protocol !== 'http:' && url.protocol !== 'https:')) throw new FallbackError('the endpoint is no http or https address');
   if (url.pathname !== '/' || url.search !== '' || url.hash !== '' || url.username !== '') throw new FallbackError('the endpoint is more than a host and a port');
   const tls = url.protocol === 'https:';
   const port = url.port === '' ? (tls ? 443 : 80) : Number(url.port);
-  return { host: url.hostname.replace(/^\[(.*)\]$/, '$1'), port, tls, ca };
+  return { host: url.hostname.replace(/^\[(.*)\]$/, '$1'), port, tls };
 }
 
 function addressOf(bucket: string, base: Origin, pathStyle: boolean): Address {
