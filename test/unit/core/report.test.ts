@@ -102,7 +102,7 @@ describe('estimatePlan', () => {
   const totals: PlanTotals = { ...planned, sources: 1_000_000, sourceBytes: 1_000_000 * 100_000, groups: 50, listRequests: 1000 };
   const reportOf = (estimate: ReturnType<typeof estimatePlan>) => planReportSchema.parse({
     schema: 'tributary.plan/1', run: { id: 'r', stamp, job: 'merge', label: null, planHash: 'h' }, source: 's3://a/', target: 's3://b/',
-    planned: { objects: 10, bytes: 1000, groups: 3, batches: 1 }, skipped: skippedBy(planned), control: 's3://b/x/', ...estimate,
+    planned: { objects: 10, bytes: 1000, groups: 3, batches: 1 }, skipped: skippedBy(planned), control: 's3://b/x/', spec: { store: 'default', hash: 'h' }, ...estimate,
   });
 
   it('comes to 0.44 USD for a million objects of 100 KB', () => {

@@ -1,0 +1,65 @@
+/** Runs a merge through the real activities over a memory store: everything but Temporal and the network. */
+import type { Client } from '@temporalio/client';
+import type { Logger } from '@temporalio/common';
+import { MockActivityEnvironment } from '@temporalio/testing';
+import { createActivities } from '../../src/activities/index.ts';
+import type { MergeChunksInput } from '../../src/contracts/activities.ts';
+import type { MergeCursor } from '../../src/contracts/cursor.ts';
+import type { MergeInput } from '../../src/contracts/merge.ts';
+import { addTally, emptyTally, type Tally } from '../../src/contracts/tally.ts';
+import { isControlKey, makeStamp } from '../../src/core/names.ts';
+import { Slab } from '../../src/pipeline/slab.ts';
+import { createRegistry } from '../../src/stores/create-registry.ts';
+import { createMemoryStore, type MemoryStore } from './memory-store.ts';
+
+export const SOURCE_BUCKET = 'source-bucket';
+export const TARGET_BUCKET = 'target-bucket';
+
+export interface MemoryRun {
+  readonly store: MemoryStore;
+  readonly stamp: string;
+  readonly tally: Tally;
+  /** Objects under the target, control data aside, by key. */
+  readonly chunks: ReadonlyMap<string, Buffer>;
+}
+
+const quiet: Logger = { log: () => undefined, trace: () => undefined, debug: () => undefined, info: () => undefined, warn: () => undefined, error: () => undefined };
+
+/** No server is asked: a run of these tests has no search attributes, no lease and no plan of another run. */
+const noServer = { options: { namespace: 'default' }, connection: { operatorService: { listSearchAttributes: async () => ({ customAttributes: {} }) } } } as unknown as Client;
+
+/** @param afterPlan what happens to the store between PLAN and WRITE */
+export async function runInMemory(
+  sources: ReadonlyMap<string, Buffer>, input: Omit<MergeInput, 'source' | 'target'>, afterPlan: (store: MemoryStore) => void = () => undefined,
+): Promise<MemoryRun> {
+  const store = createMemoryStore({ buckets: [SOURCE_BUCKET, TARGET_BUCKET] });
+  for (const [key, bytes] of sources) store.seed(SOURCE_BUCKET, key, bytes);
+  const { control, data } = createActivities({
+    stores: createRegistry({ default: { adapter: 'sdk', createOnce: 'probe' } }, { connect: () => store }),
+    slab: new Slab(128 * 2 ** 20), temporal: noServer, log: quiet, metrics: { add: () => undefined, set: () => undefined }, heartbeatTimeoutMs: 30_000,
+  });
+  const call = <I, R>(activity: (input: I) => Promise<R>, argument: I): Promise<R> => new MockActivityEnvironment({ attempt: 1 }).run(activity, argument);
+  const startedMs = Date.UTC(2026, 0, 2, 3, 4, 5);
+  const stamp = makeStamp(startedMs, '01890000-0000-7000-8000-0000deadbeef');
+  const raw: MergeInput = { ...input, source: `s3://${SOURCE_BUCKET}/`, target: `s3://${TARGET_BUCKET}/` };
+  const resolved = await call(control.resolveSpec, { identity: { id: 'run', stamp, startedMs }, raw });
+  const run = await call(control.checkAccess, { run: resolved.run, spec: resolved.spec });
+  let page = await call(control.planPage, { run, segment: null });
+  while (!page.done) page = await call(control.planPage, { run, segment: page.segment });
+  const { planHash, workPages } = await call(control.sealPlan, { run, segment: page.segment });
+  afterPlan(store);
+  let tally = emptyTally();
+  for (const [at, batches] of workPages.entries()) {
+    for (let batch = 0; batch < batches; batch += 1) {
+      let cursor: MergeCursor | null = null;
+      while (!cursor?.done) {
+        const request: MergeChunksInput = { run, planHash, page: at, batch, cursor, limits: resolved.limits, onError: resolved.onError, recovering: false, untilGroup: null, maySplit: false };
+        cursor = (await call(data.mergeChunks, request)).cursor;
+      }
+      tally = addTally(tally, cursor.tally);
+    }
+  }
+  const chunks = new Map<string, Buffer>();
+  for (const key of store.keys(TARGET_BUCKET)) if (!isControlKey(key)) chunks.set(key, store.peek(TARGET_BUCKET, key) ?? Buffer.alloc(0));
+  return { store, stamp, tally, chunks };
+}
