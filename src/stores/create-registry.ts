@@ -2,10 +2,12 @@
 import type { StoreConfig } from '../contracts/config.ts';
 import { isTributaryError, TributaryError } from '../contracts/errors.ts';
 import { DEFAULT_STORE } from '../contracts/location.ts';
-import { createAwsStore } from './aws/store.ts';
+import type { Client } from './auto-store.ts';
 import { systemClock, type Clock } from './clock.ts';
+import { connectStore } from './connect-store.ts';
 import { Governor } from './governor.ts';
 import type { ObjectStore } from './object-store.ts';
+import type { ProxySettings } from './proxy.ts';
 import type { StoreRegistry } from './registry.ts';
 import { withRetries, type RequestEvent } from './retrying-store.ts';
 
@@ -15,15 +17,22 @@ export interface RegistryDeps {
   readonly clock?: Clock;
   /** In [0, 1). */
   readonly random?: () => number;
+  /** Proxies of the environment. */
+  readonly proxy?: ProxySettings;
   /** Told of every request, for metrics. */
   readonly observe?: (event: RequestEvent) => void;
+  /** Told for each call which client gave the answer, for metrics. */
+  readonly onServed?: (store: string, client: Client) => void;
 }
 
 interface Connected { readonly store: ObjectStore; readonly governor: Governor }
 
 /** @param stores configurations by name, with secrets in place of references */
 export function createRegistry(stores: Readonly<Record<string, StoreConfig>>, deps: RegistryDeps = {}): StoreRegistry {
-  const { connect = connectStore, clock = systemClock, random = Math.random, observe } = deps;
+  const { clock = systemClock, random = Math.random, proxy, observe, onServed } = deps;
+  const connect = deps.connect ?? ((name, config) => connectStore(name, config, {
+    useEnvironmentEndpoint: name === DEFAULT_STORE, proxy, onServed: onServed && ((client) => onServed(name, client)),
+  }));
   const connected = new Map<string, Connected>();
 
   const connection = (name: string): Connected => {
@@ -54,10 +63,6 @@ export function createRegistry(stores: Readonly<Record<string, StoreConfig>>, de
       connected.clear();
     },
   };
-}
-
-function connectStore(name: string, config: StoreConfig): ObjectStore {
-  return createAwsStore(name, config, { useEnvironmentEndpoint: name === DEFAULT_STORE });
 }
 
 /** A bucket that nobody has: any answer of the service about it shows that the service answers. */

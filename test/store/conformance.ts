@@ -7,8 +7,11 @@ import { describeReads } from './conformance/reads.ts';
 import { describeUploads } from './conformance/uploads.ts';
 import { describeWrites } from './conformance/writes.ts';
 
-/** @param title which adapter on which server */
-export function describeConformance(title: string, open: () => Promise<Harness>): void {
+/**
+ * @param title which adapter on which server
+ * @param after more tests, once the suite has run
+ */
+export function describeConformance(title: string, open: () => Promise<Harness>, after: () => void = () => undefined): void {
   describe(title, () => {
     let harness: Harness | undefined;
     const get = (): Harness => {
@@ -25,5 +28,6 @@ export function describeConformance(title: string, open: () => Promise<Harness>)
     describeWrites(get);
     describeUploads(get);
     describeAccess(get);
+    after();
   });
 }

@@ -21,7 +21,7 @@ export async function openVersitygw(connect: (config: StoreConfig) => ObjectStor
   return {
     ...stores,
     traits: { keepsEveryKey: false, minPartBytes: 5 * 2 ** 20 },
-    proxied: { store: throughProxy, cutAnswerAfter: (bytes) => proxy.cutAnswerAfter(bytes) },
+    proxied: { store: throughProxy, cutAnswerAfter: (bytes, times) => { proxy.cutAnswerAfter(bytes, times); } },
     close: async () => {
       for (const store of [...Object.values(stores), throughProxy]) store.close();
       await proxy.close();

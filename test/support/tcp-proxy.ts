@@ -3,8 +3,8 @@ import { connect, createServer, type Socket } from 'node:net';
 
 export interface TcpProxy {
   readonly endpoint: string;
-  /** Breaks the next connection that answers, after so many bytes of answers on it; then goes on as before. */
-  cutAnswerAfter(bytes: number): void;
+  /** Breaks the next connections that answer (one, or so many; 0: none any more), each after so many bytes of answers on it; then goes on as before. */
+  cutAnswerAfter(bytes: number, times?: number): void;
   /** Breaks the next connection after so many bytes of requests on it. */
   cutRequestAfter(bytes: number): void;
   /** From now on every connection is refused at once, or none. */
@@ -20,7 +20,7 @@ export interface TcpProxy {
 export async function startTcpProxy(target: string): Promise<TcpProxy> {
   const { hostname, port } = new URL(target);
   const sockets = new Set<Socket>();
-  let answerCut: number | undefined;
+  let answerCut = { bytes: 0, times: 0 };
   let requestCut: number | undefined;
   let refusing = false;
   let frozen = false;
@@ -51,13 +51,13 @@ export async function startTcpProxy(target: string): Promise<TcpProxy> {
     let answeredBytes = 0;
     let requestedBytes = 0;
     upstream.on('data', (chunk) => {
-      const limit = answerCut;
-      if (limit === undefined || answeredBytes + chunk.length <= limit) {
+      const { bytes: limit, times } = answerCut;
+      if (times === 0 || answeredBytes + chunk.length <= limit) {
         answeredBytes += chunk.length;
         client.write(chunk);
         return;
       }
-      answerCut = undefined;
+      answerCut = { bytes: limit, times: times - 1 };
       client.write(chunk.subarray(0, Math.max(0, limit - answeredBytes)), breakBoth);
     });
     client.on('data', (chunk) => {
@@ -77,8 +77,8 @@ export async function startTcpProxy(target: string): Promise<TcpProxy> {
 
   return {
     endpoint: `http://127.0.0.1:${ownPort}`,
-    cutAnswerAfter: (bytes) => {
-      answerCut = bytes;
+    cutAnswerAfter: (bytes, times = 1) => {
+      answerCut = { bytes, times };
     },
     cutRequestAfter: (bytes) => {
       requestCut = bytes;

@@ -8,7 +8,8 @@ import type { IncomingMessage } from 'node:http';
 import { S3Client, type S3ClientConfig } from '@aws-sdk/client-s3';
 import { NodeHttpHandler } from '@smithy/node-http-handler';
 import type { StoreConfig } from '../../contracts/config.ts';
-import { createCredentials } from './credentials.ts';
+import type { ProxySettings } from '../proxy.ts';
+import type { CredentialsSource } from './credentials.ts';
 
 /** More than any run has in flight: waiting is the business of the limits, not of the socket pool. */
 const MAX_SOCKETS = 1024;
@@ -25,12 +26,20 @@ export interface AwsClients {
   readonly close: () => void;
 }
 
-export function createClients(config: StoreConfig, options: { readonly useEnvironmentEndpoint: boolean }): AwsClients {
-  const httpAgent = new HttpAgent({ keepAlive: true, maxSockets: MAX_SOCKETS, scheduling: 'lifo' });
-  const httpsAgent = new HttpsAgent({ keepAlive: true, maxSockets: MAX_SOCKETS, scheduling: 'lifo' });
-  const shared = sharedConfig(config, options.useEnvironmentEndpoint);
+export interface ClientOptions {
+  /** Whether an endpoint of the AWS environment or profile holds for this store, where it has none of its own. */
+  readonly useEnvironmentEndpoint: boolean;
+  readonly credentials: CredentialsSource;
+  readonly proxy?: ProxySettings | undefined;
+}
+
+export function createClients(config: StoreConfig, { useEnvironmentEndpoint, credentials, proxy }: ClientOptions): AwsClients {
+  const agentOptions = { keepAlive: true, maxSockets: MAX_SOCKETS, scheduling: 'lifo', ...(proxy ? { proxyEnv: environmentOf(proxy) } : {}) } as const;
+  const httpAgent = new HttpAgent(agentOptions);
+  const httpsAgent = new HttpsAgent(agentOptions);
   const client = (socketTimeout: number): S3Client => withHabits(new S3Client({
-    ...shared,
+    ...endpointConfig(config, useEnvironmentEndpoint),
+    credentials,
     requestHandler: new NodeHttpHandler({ httpAgent, httpsAgent, connectionTimeout: CONNECT_TIMEOUT_MS, socketTimeout }),
   }));
   const s3 = client(IDLE_TIMEOUT_MS);
@@ -44,11 +53,17 @@ export function createClients(config: StoreConfig, options: { readonly useEnviro
   };
 }
 
-function sharedConfig(config: StoreConfig, useEnvironmentEndpoint: boolean): S3ClientConfig & { ignoreConfiguredEndpointUrls?: boolean } {
+function environmentOf({ http, https, none }: ProxySettings): Record<string, string> {
+  return {
+    ...(http === undefined ? {} : { HTTP_PROXY: http }), ...(https === undefined ? {} : { HTTPS_PROXY: https }), ...(none === undefined ? {} : { NO_PROXY: none }),
+  };
+}
+
+/** Everything but credentials and connections. */
+export function endpointConfig(config: StoreConfig, useEnvironmentEndpoint: boolean): S3ClientConfig & { readonly ignoreConfiguredEndpointUrls: boolean } {
   const profile = config.credentials && 'profile' in config.credentials ? config.credentials.profile : undefined;
   return {
     region: regionOf(config, profile),
-    credentials: createCredentials(config),
     maxAttempts: 1,
     // The SDK would write to the console; what fails is said by the error.
     logger: SILENT,
@@ -64,7 +79,7 @@ function sharedConfig(config: StoreConfig, useEnvironmentEndpoint: boolean): S3C
 }
 
 /** The configured region, else that of the AWS environment and profile, else us-east-1. */
-export function regionOf(config: StoreConfig, profile?: string): string | (() => Promise<string>) {
+function regionOf(config: StoreConfig, profile?: string): string | (() => Promise<string>) {
   if (config.region !== undefined) return config.region;
   return async () => {
     const asker = new S3Client(profile === undefined ? {} : { profile });

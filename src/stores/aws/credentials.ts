@@ -17,7 +17,8 @@ class CredentialsFailure extends Error {
 
 /**
  * Where the credentials of a store come from: keys of the configuration, a profile, an assumed role, or the SDK's chain
- * (environment, profile, web identity, container, instance). Each call asks anew; the SDK keeps what it got until it expires.
+ * (environment, profile, web identity, container, instance). Each call asks anew.
+ * @throws CredentialsFailure
  */
 export function createCredentials(config: StoreConfig): CredentialsSource {
   const source = sourceOf(config);
@@ -50,4 +51,26 @@ function sourceOf({ credentials, region }: StoreConfig): CredentialsSource {
     });
   }
   return fromNodeProviderChain({ profile: credentials.profile });
+}
+
+/** Asked for again this long before they expire, as the SDK does. */
+const REFRESH_BEFORE_MS = 5 * 60_000;
+
+/** Asks the source once, and again before what it gave expires. What still holds is used where the source fails. */
+export function rememberCredentials(source: CredentialsSource, nowMs: () => number = Date.now): CredentialsSource {
+  let known: Credentials | undefined;
+  let asking: Promise<Credentials> | undefined;
+  const expiresMs = (): number => known?.expiration?.getTime() ?? Infinity;
+  return async () => {
+    if (known && nowMs() < expiresMs() - REFRESH_BEFORE_MS) return known;
+    asking ??= source().finally(() => {
+      asking = undefined;
+    });
+    try {
+      known = await asking;
+    } catch (error) {
+      if (!known || nowMs() >= expiresMs()) throw error;
+    }
+    return known;
+  };
 }

@@ -10,21 +10,18 @@ import { encodeCrc32 } from '../crc32.ts';
 import type { CallOptions, CompleteRequest, CreateUploadRequest, ObjectStore, PartRequest, PutRequest } from '../object-store.ts';
 import type { StoreOperation } from '../operations.ts';
 import { guarded, sendable } from './call.ts';
-import { createClients } from './client.ts';
+import { createClients, type ClientOptions } from './client.ts';
+import { createCredentials } from './credentials.ts';
 import { listAllParts, listAllUploads, listObjects } from './list.ts';
 import { outputParameters } from './output.ts';
 import { getWhole, headObject, readInto } from './read.ts';
 
 const MAX_GET_BYTES = 64 * 2 ** 20;
 
-export interface AwsStoreOptions {
-  /** Whether an endpoint of the AWS environment or profile holds for this store, where it has none of its own. */
-  readonly useEnvironmentEndpoint?: boolean;
-}
-
 /** A store served by the AWS SDK. One call is one request; only a HEAD that fails without saying why is followed by a LIST that does. */
-export function createAwsStore(name: string, config: StoreConfig, options: AwsStoreOptions = {}): ObjectStore {
-  const { s3, patient, close } = createClients(config, { useEnvironmentEndpoint: options.useEnvironmentEndpoint ?? false });
+export function createAwsStore(name: string, config: StoreConfig, options: Partial<ClientOptions> = {}): ObjectStore {
+  const { useEnvironmentEndpoint = false, credentials = createCredentials(config), proxy } = options;
+  const { s3, patient, close } = createClients(config, { useEnvironmentEndpoint, credentials, proxy });
   const at = (operation: StoreOperation, ref: { readonly bucket: string; readonly key?: string }): FailedCall =>
     ({ store: name, bucket: ref.bucket, key: ref.key === '' ? undefined : ref.key, operation });
 

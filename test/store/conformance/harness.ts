@@ -19,8 +19,8 @@ export interface Harness {
   /** The same service with a key id that nobody has, and with a wrong secret. */
   readonly unknownKey?: ObjectStore;
   readonly wrongSecret?: ObjectStore;
-  /** A store whose connections go through a proxy, and break once as told. Absent where there are no connections. */
-  readonly proxied?: { readonly store: ObjectStore; cutAnswerAfter(bytes: number): void };
+  /** A store whose connections go through a proxy, and break after so many bytes of answers as told. Absent where there are no connections. */
+  readonly proxied?: { readonly store: ObjectStore; cutAnswerAfter(bytes: number, times?: number): void };
   close(): Promise<void>;
 }
 

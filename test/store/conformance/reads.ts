@@ -120,8 +120,9 @@ export function describeReads(harness: () => Harness): void {
       const { proxied } = harness();
       if (!proxied) return;
       const source = await seeded(patternBytes(1000));
-      proxied.cutAnswerAfter(20);
+      proxied.cutAnswerAfter(20, 2);
       expect((await errorOf(proxied.store.readInto({ ...source, offset: 0, lengthBytes: 1000 }, Buffer.alloc(1000)))).code).toBe('TRB-STORE-UNREACHABLE');
+      proxied.cutAnswerAfter(0, 0);
     });
   });
 }

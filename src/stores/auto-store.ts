@@ -1,0 +1,88 @@
+/**
+ * One store served by two clients: the lean one for the verbs that carry the bytes and the listing, the SDK for everything else, and
+ * for whatever the lean one does not serve.
+ *
+ * Invariant: a call that the lean client refused (`FallbackError`) changed nothing, so the same call goes to the SDK. Where that
+ * happens again and again for a verb and a bucket, the lean client is not asked any more.
+ */
+import { TributaryError } from '../contracts/errors.ts';
+import type { ObjectStore } from './object-store.ts';
+import { FallbackError } from './socket/failure.ts';
+import type { HotStore } from './socket/socket-store.ts';
+
+/** Refusals in a row after which a verb of a bucket is the SDK's for good. */
+const MAX_FALLBACKS = 3;
+
+export type Client = 'sdk' | 'socket';
+
+export interface AutoStoreOptions {
+  /** Called at the first hot call; a FallbackError means that everything is the SDK's. */
+  readonly openLean: () => Promise<HotStore>;
+  /** Whether a hot call that the lean client does not serve is an error (TRB-INVALID-CONFIG) instead of the SDK's. */
+  readonly strict?: boolean;
+  /** Told for each call which client gave the answer, also where that is an error. */
+  readonly onServed?: (client: Client) => void;
+}
+
+export function createAutoStore(sdk: ObjectStore, { openLean, strict = false, onServed = () => undefined }: AutoStoreOptions): ObjectStore {
+  const fallbacks = new Map<string, number>();
+  let lean: Promise<HotStore> | undefined;
+  let opened: HotStore | undefined;
+  let closed = false;
+
+  const getLean = (): Promise<HotStore> => {
+    lean ??= openLean().then((store) => {
+      opened = store;
+      if (closed) store.close();
+      return store;
+    });
+    return lean;
+  };
+  const viaSdk = <T>(call: () => Promise<T>): Promise<T> => {
+    onServed('sdk');
+    return call();
+  };
+  const hot = async <T>(verb: string, bucket: string, serve: (store: HotStore) => Promise<T>): Promise<T> => {
+    const place = `${verb} ${bucket}`;
+    const refusals = fallbacks.get(place) ?? 0;
+    if (refusals >= MAX_FALLBACKS) return viaSdk(() => serve(sdk));
+    let answer: T;
+    try {
+      answer = await serve(await getLean());
+    } catch (error) {
+      if (error instanceof FallbackError) {
+        if (strict) throw new TributaryError('TRB-INVALID-CONFIG', `the socket client cannot serve store ${sdk.name} (${error.message}); adapter: auto can`, { store: sdk.name, bucket });
+        fallbacks.set(place, refusals + 1);
+        return viaSdk(() => serve(sdk));
+      }
+      onServed('socket');
+      throw error;
+    }
+    onServed('socket');
+    if (refusals > 0) fallbacks.delete(place);
+    return answer;
+  };
+
+  return {
+    name: sdk.name,
+    list: (request, options) => hot('list', request.bucket, (store) => store.list(request, options)),
+    readInto: (request, into, options) => hot('readInto', request.bucket, (store) => store.readInto(request, into, options)),
+    put: (request, options) => hot('put', request.bucket, (store) => store.put(request, options)),
+    uploadPart: (request, options) => hot('uploadPart', request.bucket, (store) => store.uploadPart(request, options)),
+    get: (ref, options) => viaSdk(() => sdk.get(ref, options)),
+    head: (ref, options) => viaSdk(() => sdk.head(ref, options)),
+    createUpload: (request, options) => viaSdk(() => sdk.createUpload(request, options)),
+    listParts: (ref, options) => viaSdk(() => sdk.listParts(ref, options)),
+    listUploads: (request, options) => viaSdk(() => sdk.listUploads(request, options)),
+    completeUpload: (request, options) => viaSdk(() => sdk.completeUpload(request, options)),
+    abortUpload: (ref, options) => viaSdk(() => sdk.abortUpload(ref, options)),
+    delete: (ref, options) => viaSdk(() => sdk.delete(ref, options)),
+    headBucket: (bucket, options) => viaSdk(() => sdk.headBucket(bucket, options)),
+    createBucket: (bucket, options) => viaSdk(() => sdk.createBucket(bucket, options)),
+    close: () => {
+      closed = true;
+      opened?.close();
+      sdk.close();
+    },
+  };
+}
