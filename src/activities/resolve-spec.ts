@@ -34,6 +34,7 @@ export function createResolveSpec(deps: ActivityDeps, artefacts: RunArtefacts): 
       targetHash: createHash('sha256').update(`${store} ${target}`).digest('hex').slice(0, 32),
       limits: spec.limits, onError: spec.onError, verify: spec.verify, dryRun: spec.dryRun,
       planHash: applied?.planHash ?? null, searchAttributes: await knowsSearchAttributes(deps),
+      heartbeatTimeoutMs: deps.heartbeatTimeoutMs,
     };
     return resolved;
   }, { failFast: true });

@@ -44,6 +44,8 @@ export interface ResolvedRun {
   readonly planHash: string | null;
   /** Whether the server knows our search attributes. */
   readonly searchAttributes: boolean;
+  /** How long a silent call is waited for, as the worker that resolved the spec is configured. */
+  readonly heartbeatTimeoutMs: number;
 }
 
 export interface PlanPageInput { readonly run: RunRef; /** The last segment written, or null at the start. */ readonly segment: string | null }

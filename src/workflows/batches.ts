@@ -8,7 +8,7 @@ import type { Control } from './control.ts';
 import { tallyOfFailure } from './failures.ts';
 import { batchId, rootExecution } from './ids.ts';
 import { mergePrefix, WHOLE_BATCH } from './merge-prefix.ts';
-import { control as activities } from './proxies.ts';
+import { callsWith } from './proxies.ts';
 
 export interface BatchesInput {
   readonly run: RunRef;
@@ -16,6 +16,7 @@ export interface BatchesInput {
   readonly page: number;
   readonly batches: number;
   readonly onError: 'continue' | 'stop';
+  readonly heartbeatTimeoutMs: number;
 }
 
 /** What has ended so far, and how many run. Changes while `runBatches` goes on. */
@@ -30,8 +31,8 @@ export function noBatches(): BatchesState {
  * @throws the first failure
  */
 export async function runBatches(control: Control, input: BatchesInput, state: BatchesState, onChange: () => void): Promise<void> {
-  const { run, planHash, page, batches, onError } = input;
-  const summaries = await activities.describeBatches({ run, planHash, page });
+  const { run, planHash, page, batches, onError, heartbeatTimeoutMs } = input;
+  const summaries = await callsWith(heartbeatTimeoutMs).short.describeBatches({ run, planHash, page });
   const window = (): number => Math.max(1, Math.min(control.limits.parallelGroups, batches));
   const share = (limits: Limits): Limits => shareOf(limits, window());
   const root = rootExecution();
@@ -41,7 +42,7 @@ export async function runBatches(control: Control, input: BatchesInput, state: B
     try {
       const tally = await control.withChild(() => startChild(mergePrefix, {
         workflowId: batchId(page, batch, root),
-        args: [{ run, planHash, page, batch, limits: share(control.limits), onError, chains: WHOLE_BATCH }],
+        args: [{ run, planHash, page, batch, limits: share(control.limits), onError, heartbeatTimeoutMs, chains: WHOLE_BATCH }],
         staticSummary: summaries[batch] ?? `batch ${batch}`,
         parentClosePolicy: ParentClosePolicy.TERMINATE,
       }), share);

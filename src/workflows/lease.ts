@@ -3,7 +3,7 @@ import { ApplicationFailure, ParentClosePolicy, sleep, startChild, type ChildWor
 import { WorkflowExecutionAlreadyStartedError } from '@temporalio/common';
 import { leaseId } from './ids.ts';
 import { releaseSignal } from './messages.ts';
-import { control } from './proxies.ts';
+import { callsWith } from './proxies.ts';
 import { targetLease } from './target-lease.ts';
 
 /** Tries when a lease seems to be free and taken at once: its holder is just ending. */
@@ -19,7 +19,7 @@ export async function takeLease(targetHash: string, target: string): Promise<Chi
     } catch (error) {
       if (!(error instanceof WorkflowExecutionAlreadyStartedError)) throw error;
     }
-    holder = await control.findLeaseHolder({ leaseId: workflowId });
+    holder = await callsWith().short.findLeaseHolder({ leaseId: workflowId });
     if (holder !== null) break;
     await sleep('500ms');
   }

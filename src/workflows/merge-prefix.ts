@@ -10,7 +10,7 @@ import { addTally, emptyTally, type Tally } from '../contracts/tally.ts';
 import { Control } from './control.ts';
 import { asFailure, tallyOfFailure } from './failures.ts';
 import { branchProgressQuery } from './messages.ts';
-import { moving } from './proxies.ts';
+import { callsWith } from './proxies.ts';
 
 /** Chains of one batch at the same time. A batch with more slow groups waits for them. */
 const MAX_CHAINS = 8;
@@ -31,6 +31,7 @@ export interface MergePrefixInput {
   readonly batch: number;
   readonly limits: Limits;
   readonly onError: 'continue' | 'stop';
+  readonly heartbeatTimeoutMs: number;
   /** Where a run of this workflow before this one had come to. */
   readonly chains: readonly Chain[];
 }
@@ -74,7 +75,7 @@ async function runChain(control: Control, input: MergePrefixInput, chains: Chain
     const { cursor, untilGroup, recovering } = chains[index] ?? { cursor: null, untilGroup: null, recovering: false };
     if (cursor?.done) return;
     const { run, planHash, page, batch, onError } = input;
-    const { mergeChunks } = moving(call === 1 ? 'merge' : `merge, call ${call}`);
+    const { mergeChunks } = callsWith(input.heartbeatTimeoutMs).moving(call === 1 ? 'merge' : `merge, call ${call}`);
     const request = { run, planHash, page, batch, cursor, limits: control.limits, onError, recovering, untilGroup, maySplit: chains.length < MAX_CHAINS };
     const result = await control.interruptible(() => mergeChunks(request), lastHeartbeat);
     const stalledAt = result?.stalledAtGroup ?? null;

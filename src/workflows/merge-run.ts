@@ -12,7 +12,7 @@ import { asFailure, tallyOfFailure } from './failures.ts';
 import { pageId } from './ids.ts';
 import { releaseLease, takeLease } from './lease.ts';
 import { mergePage } from './merge-page.ts';
-import { control as activities, walking } from './proxies.ts';
+import { callsWith, type Calls } from './proxies.ts';
 import { RunState } from './run-state.ts';
 
 /** Work pages at the same time: a slow batch of one must not hold up the next. */
@@ -24,7 +24,7 @@ export async function mergeRun(input: unknown): Promise<Report | PlanReport> {
   const state = new RunState({ id: workflowId, stamp: makeStamp(startedMs, firstExecutionRunId), startedMs });
   return CancellationScope.nonCancellable(async () => {
     try {
-      const resolved = await activities.resolveSpec({ identity: state.identity, raw: input ?? {} });
+      const resolved = await callsWith().short.resolveSpec({ identity: state.identity, raw: input ?? {} });
       state.resolved(resolved);
       return state.ended(resolved.dryRun ? await planOnly(state, resolved) : await merge(state, resolved));
     } catch (error) {
@@ -33,17 +33,21 @@ export async function mergeRun(input: unknown): Promise<Report | PlanReport> {
   });
 }
 
+function callsOf({ heartbeatTimeoutMs }: ResolvedRun): Calls {
+  return callsWith(heartbeatTimeoutMs);
+}
+
 /** Freezes the plan and stops. */
 async function planOnly(state: RunState, resolved: ResolvedRun): Promise<PlanReport | Report> {
   const run = await checked(resolved);
   const plan = await makePlan(state, run);
   if (!plan) return report(state, run, null, 'cancelled', 0);
-  return activities.writePlanReport({ run: run.run, source: run.source, target: run.target, label: run.label, plan });
+  return callsOf(run).short.writePlanReport({ run: run.run, source: run.source, target: run.target, label: run.label, plan });
 }
 
 /** The run with what the check of both sides found out. */
 async function checked(resolved: ResolvedRun): Promise<ResolvedRun> {
-  const run = await activities.checkAccess({ run: resolved.run, spec: resolved.spec });
+  const run = await callsOf(resolved).short.checkAccess({ run: resolved.run, spec: resolved.spec });
   upsertMemo({ [MEMO.run]: run });
   return { ...resolved, run };
 }
@@ -68,9 +72,11 @@ async function merge(state: RunState, resolved: ResolvedRun): Promise<Report> {
 }
 
 /** @returns null where the run was cancelled first */
-async function makePlan(state: RunState, { run, planHash }: ResolvedRun): Promise<SealedPlanRef | null> {
+async function makePlan(state: RunState, resolved: ResolvedRun): Promise<SealedPlanRef | null> {
+  const { run, planHash } = resolved;
+  const { short, walking } = callsOf(resolved);
   state.enter('PLAN');
-  if (planHash !== null) return planned(state, await activities.openPlan({ run, planHash }));
+  if (planHash !== null) return planned(state, await short.openPlan({ run, planHash }));
   for (let segment: string | null = null; await state.control.mayGoOn();) {
     const at: string | null = segment;
     const page: PlanPageResult | null = await state.control.interruptible(() => walking.planPage({ run, segment: at }), () => null);
@@ -93,7 +99,7 @@ function planned(state: RunState, plan: SealedPlanRef): SealedPlanRef {
 async function write(state: RunState, run: ResolvedRun, plan: SealedPlanRef): Promise<void> {
   state.enter('WRITE');
   const { control } = state;
-  const common = { run: run.run, planHash: plan.planHash, onError: run.onError };
+  const common = { run: run.run, planHash: plan.planHash, onError: run.onError, heartbeatTimeoutMs: run.heartbeatTimeoutMs };
   const [onlyPage] = plan.workPages;
   if (plan.workPages.length === 1 && onlyPage !== undefined) {
     await runBatches(control, { ...common, page: 0, batches: onlyPage }, state.batches, () => { state.show(); });
@@ -121,11 +127,12 @@ async function write(state: RunState, run: ResolvedRun, plan: SealedPlanRef): Pr
 }
 
 /** @returns how many differences there are between the target and the chunk index */
-async function verify(state: RunState, { run, verify: mode }: ResolvedRun): Promise<number> {
+async function verify(state: RunState, resolved: ResolvedRun): Promise<number> {
+  const { run, verify: mode } = resolved;
   if (mode === 'none') return 0;
   state.enter('VERIFY');
   while (await state.control.mayGoOn()) {
-    const page: VerifyPageResult | null = await state.control.interruptible(() => walking.verifyPage({ run, mode }), () => null);
+    const page: VerifyPageResult | null = await state.control.interruptible(() => callsOf(resolved).walking.verifyPage({ run, mode }), () => null);
     if (!page) continue;
     state.batches.tally = { ...state.batches.tally, requests: addRequests(state.batches.tally.requests, page.requests) };
     return page.differences;
@@ -136,7 +143,7 @@ async function verify(state: RunState, { run, verify: mode }: ResolvedRun): Prom
 async function report(state: RunState, run: ResolvedRun, plan: SealedPlanRef | null, status: 'completed' | 'failed' | 'cancelled', differences: number): Promise<Report> {
   state.enter('REPORT');
   const totals: PlanTotals | null = plan?.totals ?? state.planTotals;
-  return walking.writeReport({
+  return callsOf(run).walking.writeReport({
     run: run.run, source: run.source, target: run.target, label: run.label, planHash: plan?.planHash ?? null, status,
     planned: totals, tally: state.tally, verify: { mode: run.verify, differences },
   });

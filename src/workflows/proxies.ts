@@ -9,19 +9,24 @@ import { QUEUES } from '../contracts/names.ts';
 const retry = { initialInterval: '1s', backoffCoefficient: 2, maximumInterval: '5m' } as const;
 const cancellationType = ActivityCancellationType.WAIT_CANCELLATION_COMPLETED;
 
-/** Short calls. */
-export const control = proxyActivities<ControlActivities>({
-  taskQueue: QUEUES.control, startToCloseTimeout: '2m', heartbeatTimeout: '30s', retry, cancellationType,
-});
+/** Until the workers have said theirs. */
+const DEFAULT_HEARTBEAT_TIMEOUT_MS = 30_000;
 
-/** Calls that walk a listing or read many artefacts, and heartbeat. */
-export const walking = proxyActivities<ControlActivities>({
-  taskQueue: QUEUES.control, startToCloseTimeout: '6h', heartbeatTimeout: '30s', retry, cancellationType,
-});
+export interface Calls {
+  /** Short calls. */
+  readonly short: ControlActivities;
+  /** Calls that walk a listing or read many artefacts. */
+  readonly walking: ControlActivities;
+  /** Calls that move bytes, and heartbeat their cursor. A call returns after 10 minutes; one that waits for a store may take longer. */
+  readonly moving: (summary: string) => DataActivities;
+}
 
-/** Calls that move bytes, and heartbeat their cursor. A call returns after 10 minutes; one that waits for a store may take longer. */
-export function moving(summary: string): DataActivities {
-  return proxyActivities<DataActivities>({
-    taskQueue: QUEUES.data, startToCloseTimeout: '24h', heartbeatTimeout: '30s', retry, cancellationType, summary,
-  });
+/** Every call heartbeats. @param heartbeatTimeout how long a silent one is waited for before another worker takes it over */
+export function callsWith(heartbeatTimeout: number = DEFAULT_HEARTBEAT_TIMEOUT_MS): Calls {
+  const common = { heartbeatTimeout, retry, cancellationType };
+  return {
+    short: proxyActivities<ControlActivities>({ ...common, taskQueue: QUEUES.control, startToCloseTimeout: '2m' }),
+    walking: proxyActivities<ControlActivities>({ ...common, taskQueue: QUEUES.control, startToCloseTimeout: '6h' }),
+    moving: (summary) => proxyActivities<DataActivities>({ ...common, taskQueue: QUEUES.data, startToCloseTimeout: '24h', summary }),
+  };
 }

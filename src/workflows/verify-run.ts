@@ -4,12 +4,12 @@ import type { VerifyRunInput } from '../contracts/activities.ts';
 import type { VerifyReport } from '../contracts/report.ts';
 import { emptyTally } from '../contracts/tally.ts';
 import { asFailure } from './failures.ts';
-import { walking } from './proxies.ts';
+import { callsWith } from './proxies.ts';
 
 export async function verifyRun(input: VerifyRunInput): Promise<VerifyReport> {
   if (typeof input?.run !== 'string') throw ApplicationFailure.create({ type: 'TRB-INVALID-INPUT', nonRetryable: true, message: 'verifyRun takes {"run": "<id>", "mode": "size" or "content"}' });
   try {
-    return await walking.verifyAll({ run: input.run, mode: input.mode === 'content' ? 'content' : 'size' });
+    return await callsWith().walking.verifyAll({ run: input.run, mode: input.mode === 'content' ? 'content' : 'size' });
   } catch (error) {
     throw asFailure(error, emptyTally());
   }
