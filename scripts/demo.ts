@@ -77,8 +77,8 @@ async function tributary(env: Record<string, string>, ...args: string[]): Promis
 
 async function tour(answer: DevAnswer): Promise<void> {
   const env = variables(answer);
-  await tributary(env, 'generate', SOURCE, '--objects', '400', '--lines', '150');
-  await tributary(env, 'merge', SOURCE, TARGET, '--lines', '2500', '--id', RUN, '--stats', '2s');
+  await tributary(env, 'generate', SOURCE, '--objects', '8000', '--lines', '150');
+  await tributary(env, 'merge', SOURCE, TARGET, '--lines', '10000', '--id', RUN, '--stats', '1s');
   await tributary(env, 'verify', RUN, '--verify', 'content');
   await tributary(env, 'report', RUN);
 }
