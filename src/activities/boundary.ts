@@ -5,6 +5,7 @@
  * B1. A TributaryError becomes an ApplicationFailure with its code as the type, so that workflows and clients read one list of errors.
  * B2. An abort never escapes as an AbortError: the signal's own reason is thrown (an AbortError on pause or reset would hang the attempt).
  * B3. On a shutdown of the worker the attempt fails with its last checkpoint and is tried again at once, elsewhere.
+ * B4. A call heartbeats its checkpoint as long as it runs, whatever it waits for: only that its worker is gone ends its attempt.
  */
 import { Context } from '@temporalio/activity';
 import { ApplicationFailure, ApplicationFailureCategory, CancelledFailure } from '@temporalio/common';
@@ -17,13 +18,20 @@ export interface BoundaryOptions {
   readonly checkpoint?: () => unknown;
 }
 
+/** Beats come at least this often, and three times in the heartbeat timeout. */
+const LONGEST_BEAT_MS = 5000;
+
 /** Runs the body of an activity. @throws ApplicationFailure, CancelledFailure */
 export async function boundary<T>(body: (signal: AbortSignal) => Promise<T>, options: BoundaryOptions = {}): Promise<T> {
-  const { cancellationSignal } = Context.current();
+  const context = Context.current();
+  const { cancellationSignal, info: { heartbeatTimeoutMs = Infinity } } = context;
+  const beating = setInterval(() => { context.heartbeat(options.checkpoint?.()); }, Math.min(LONGEST_BEAT_MS, heartbeatTimeoutMs / 3));
   try {
     return await body(cancellationSignal);
   } catch (error) {
     throw cancellationSignal.aborted ? interruption(cancellationSignal, options) : asApplicationFailure(error, options);
+  } finally {
+    clearInterval(beating);
   }
 }
 

@@ -43,23 +43,17 @@ interface Conditions {
 
 async function merge(deps: ActivityDeps, artefacts: RunArtefacts, input: MergeChunksInput, cursor: MergeCursor, conditions: Conditions): Promise<MergeCursor> {
   const { run, planHash, page, batch: index, limits, onError } = input;
-  const alive = setInterval(() => { conditions.checkpoint(cursor); }, 5000);
-  try {
-    const spec = await artefacts.spec(run, conditions.signal);
-    const { reader } = await artefacts.plan(run, planHash);
-    const batch = await artefacts.batch(run, planHash, page, index);
-    clearInterval(alive);
-    const rates = { requestsPerSecond: limits.requestsPerSecond, bytesPerSecond: limits.bytesPerSecond, patience: 'forever' as const };
-    const target = deps.stores.session(spec.target.store, rates);
-    const source = spec.source.store === spec.target.store ? target : deps.stores.session(spec.source.store, rates);
-    return await mergeBatch({
-      spec, stamp: run.stamp, batch, plan: reader, source, target, createOnce: run.createOnce, limits, onError, recovering: conditions.recovering,
-      records: new RunRecords(target.store, run.control, batchFolder(page, index)), slab: deps.slab,
-      deadline: conditions.deadline, interrupt: conditions.signal, onCheckpoint: conditions.checkpoint,
-    }, cursor);
-  } finally {
-    clearInterval(alive);
-  }
+  const spec = await artefacts.spec(run, conditions.signal);
+  const { reader } = await artefacts.plan(run, planHash);
+  const batch = await artefacts.batch(run, planHash, page, index);
+  const rates = { requestsPerSecond: limits.requestsPerSecond, bytesPerSecond: limits.bytesPerSecond, patience: 'forever' as const };
+  const target = deps.stores.session(spec.target.store, rates);
+  const source = spec.source.store === spec.target.store ? target : deps.stores.session(spec.source.store, rates);
+  return mergeBatch({
+    spec, stamp: run.stamp, batch, plan: reader, source, target, createOnce: run.createOnce, limits, onError, recovering: conditions.recovering,
+    records: new RunRecords(target.store, run.control, batchFolder(page, index)), slab: deps.slab,
+    deadline: conditions.deadline, interrupt: conditions.signal, onCheckpoint: conditions.checkpoint,
+  }, cursor);
 }
 
 /** What a checkpoint adds to the worker's figures. */

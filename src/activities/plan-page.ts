@@ -38,7 +38,6 @@ export function createPlanPage(deps: ActivityDeps, artefacts: RunArtefacts): Con
       const control = new Segments(artefacts.controlSession(run).store, run.control.bucket, planPrefix(spec, run));
       const source = deps.stores.session(spec.source.store, { patience: 'forever' }).store;
       const endMs = Date.now() + CALL_MS;
-      const alive = setInterval(() => { Context.current().heartbeat(latest); }, 5000);
       try {
         while (!latest?.done && Date.now() < endMs) {
           const from: string | null = latest?.segment ?? segment;
@@ -47,8 +46,6 @@ export function createPlanPage(deps: ActivityDeps, artefacts: RunArtefacts): Con
         }
       } catch (error) {
         if (!signal.aborted || !latest || !Context.current().cancellationDetails?.cancelRequested) throw error;
-      } finally {
-        clearInterval(alive);
       }
       if (!latest) throw interruption(signal);
       return latest;

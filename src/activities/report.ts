@@ -1,5 +1,4 @@
 /** `writeReport` and `writePlanReport`: the run's last words, on S3 and as its result. */
-import { Context } from '@temporalio/activity';
 import type { ControlActivities, RunRef } from '../contracts/activities.ts';
 import { formatS3Uri } from '../contracts/location.ts';
 import type { MergeSpec } from '../contracts/merge.ts';
@@ -14,27 +13,20 @@ import { boundary } from './boundary.ts';
 import type { ActivityDeps } from './deps.ts';
 import type { RunArtefacts } from './run-artefacts.ts';
 
-const HEARTBEAT_INTERVAL_MS = 5000;
-
 export function createWriteReport({ temporal }: ActivityDeps, artefacts: RunArtefacts): ControlActivities['writeReport'] {
   return (input) => boundary(async (signal) => {
     const { run } = input;
-    const alive = setInterval(() => { Context.current().heartbeat('report'); }, HEARTBEAT_INTERVAL_MS);
-    try {
-      const spec = await artefacts.spec(run, signal);
-      const { store } = artefacts.controlSession(run);
-      await abortUploads(store, spec, run, signal);
-      const { raw } = await temporal.workflow.getHandle(run.id).describe();
-      const report = buildReport(input, {
-        endedMs: Date.now(), historyBytes: Number(raw.workflowExecutionInfo?.historySizeBytes ?? 0),
-        examples: await failureExamples(store, run, Object.keys(input.tally.errors), signal),
-        notes: run.createOnce ? [] : [`The store ${run.control.store} ignores If-None-Match: each chunk was looked for before it was written, which does not protect against a writer in between.`],
-      });
-      await store.put({ bucket: run.control.bucket, key: `${run.control.prefix}report.json`, body: bodyOf(`${JSON.stringify(report)}\n`) }, { signal });
-      return report;
-    } finally {
-      clearInterval(alive);
-    }
+    const spec = await artefacts.spec(run, signal);
+    const { store } = artefacts.controlSession(run);
+    await abortUploads(store, spec, run, signal);
+    const { raw } = await temporal.workflow.getHandle(run.id).describe();
+    const report = buildReport(input, {
+      endedMs: Date.now(), historyBytes: Number(raw.workflowExecutionInfo?.historySizeBytes ?? 0),
+      examples: await failureExamples(store, run, Object.keys(input.tally.errors), signal),
+      notes: run.createOnce ? [] : [`The store ${run.control.store} ignores If-None-Match: each chunk was looked for before it was written, which does not protect against a writer in between.`],
+    });
+    await store.put({ bucket: run.control.bucket, key: `${run.control.prefix}report.json`, body: bodyOf(`${JSON.stringify(report)}\n`) }, { signal });
+    return report;
   });
 }
 

@@ -1,5 +1,4 @@
 /** `verifyPage`: the VERIFY phase of a run; and `verifyAll`: the same of a finished run, for `tributary verify`. */
-import { Context } from '@temporalio/activity';
 import { WorkflowNotFoundError, type Client } from '@temporalio/client';
 import type { ControlActivities, RunRef } from '../contracts/activities.ts';
 import { TributaryError } from '../contracts/errors.ts';
@@ -10,33 +9,31 @@ import { boundary } from './boundary.ts';
 import type { ActivityDeps } from './deps.ts';
 import type { RunArtefacts } from './run-artefacts.ts';
 
-const HEARTBEAT_INTERVAL_MS = 5000;
-
 export function createVerifyPage(artefacts: RunArtefacts): ControlActivities['verifyPage'] {
-  return ({ run, mode }) => boundary(async (signal) => {
-    const session = artefacts.controlSession(run);
-    const { findings } = await verifyWith(artefacts, session, run, mode, signal);
-    return { differences: findings.length, requests: { ...session.requests } };
-  });
+  return ({ run, mode }) => {
+    let looked = 0;
+    return boundary(async (signal) => {
+      const session = artefacts.controlSession(run);
+      const { findings } = await verifyWith(artefacts, session, run, mode, signal, (chunks) => { looked = chunks; });
+      return { differences: findings.length, requests: { ...session.requests } };
+    }, { checkpoint: () => looked });
+  };
 }
 
 export function createVerifyAll({ temporal }: ActivityDeps, artefacts: RunArtefacts): ControlActivities['verifyAll'] {
-  return ({ run: id, mode }) => boundary(async (signal) => {
-    const run = await findRun(temporal, id);
-    const { chunks, findings } = await verifyWith(artefacts, artefacts.controlSession(run), run, mode, signal);
-    return { schema: 'tributary.verify/1', run: id, mode, chunks, differences: [...findings] };
-  });
+  return ({ run: id, mode }) => {
+    let looked = 0;
+    return boundary(async (signal) => {
+      const run = await findRun(temporal, id);
+      const { chunks, findings } = await verifyWith(artefacts, artefacts.controlSession(run), run, mode, signal, (count) => { looked = count; });
+      return { schema: 'tributary.verify/1', run: id, mode, chunks, differences: [...findings] };
+    }, { checkpoint: () => looked });
+  };
 }
 
-async function verifyWith(artefacts: RunArtefacts, session: StoreSession, run: RunRef, mode: 'size' | 'content', signal: AbortSignal): Promise<Verified> {
-  let looked = 0;
-  const alive = setInterval(() => { Context.current().heartbeat(looked); }, HEARTBEAT_INTERVAL_MS);
-  try {
-    const spec = await artefacts.spec(run, signal);
-    return await verifyChunks({ store: session.store, spec, stamp: run.stamp, control: run.control, mode, signal, onProgress: (chunks) => { looked = chunks; } });
-  } finally {
-    clearInterval(alive);
-  }
+async function verifyWith(artefacts: RunArtefacts, session: StoreSession, run: RunRef, mode: 'size' | 'content', signal: AbortSignal, onProgress: (chunks: number) => void): Promise<Verified> {
+  const spec = await artefacts.spec(run, signal);
+  return verifyChunks({ store: session.store, spec, stamp: run.stamp, control: run.control, mode, signal, onProgress });
 }
 
 /** The run of this id, by the memo that it left. @throws TRB-RUN-NOT-FOUND; TRB-INVALID-INPUT where it wrote nothing */

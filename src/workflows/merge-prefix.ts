@@ -75,9 +75,9 @@ async function runChain(control: Control, input: MergePrefixInput, chains: Chain
     const { cursor, untilGroup, recovering } = chains[index] ?? { cursor: null, untilGroup: null, recovering: false };
     if (cursor?.done) return;
     const { run, planHash, page, batch, onError } = input;
-    const { mergeChunks } = callsWith(input.heartbeatTimeoutMs).moving(call === 1 ? 'merge' : `merge, call ${call}`);
+    const data = callsWith(input.heartbeatTimeoutMs).moving(call === 1 ? 'merge' : `merge, call ${call}`);
     const request = { run, planHash, page, batch, cursor, limits: control.limits, onError, recovering, untilGroup, maySplit: chains.length < MAX_CHAINS };
-    const result = await control.interruptible(() => mergeChunks(request), lastHeartbeat);
+    const result = await control.interruptible(() => data.mergeChunks(request), lastHeartbeat);
     const stalledAt = result?.stalledAtGroup ?? null;
     chains[index] = {
       cursor: result?.cursor ?? cursor, untilGroup: stalledAt === null ? untilGroup : stalledAt + 1, recovering: result === null || 'lost' in result,
