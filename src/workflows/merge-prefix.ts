@@ -2,13 +2,13 @@
  * `mergePrefix`: merges one batch, call after call, each from the cursor of the one before. Where a group holds up those behind it,
  * they go on in a chain of calls of their own: one slow group must not hold up the others.
  */
-import { CancellationScope, continueAsNew, setHandler, workflowInfo } from '@temporalio/workflow';
+import { ApplicationFailure, CancellationScope, continueAsNew, setHandler, workflowInfo } from '@temporalio/workflow';
 import type { RunRef } from '../contracts/activities.ts';
 import type { MergeCursor } from '../contracts/cursor.ts';
 import type { Limits } from '../contracts/limits.ts';
 import { addTally, emptyTally, type Tally } from '../contracts/tally.ts';
 import { Control } from './control.ts';
-import { asFailure, tallyOfFailure } from './failures.ts';
+import { asFailure, rootCause } from './failures.ts';
 import { branchProgressQuery } from './messages.ts';
 import { callsWith } from './proxies.ts';
 
@@ -48,7 +48,7 @@ export async function mergePrefix(input: MergePrefixInput): Promise<Tally> {
     try {
       await runChains(control, input, chains);
     } catch (error) {
-      throw asFailure(error, furthest(tallyOfFailure(error), tally()));
+      throw asFailure(error, tally());
     }
     if (!isDone() && !control.cancelled) await continueAsNew<typeof mergePrefix>({ ...input, limits: control.limits, chains });
     return tally();
@@ -77,7 +77,10 @@ async function runChain(control: Control, input: MergePrefixInput, chains: Chain
     const { run, planHash, page, batch, onError } = input;
     const data = callsWith(input.heartbeatTimeoutMs).moving(call === 1 ? 'merge' : `merge, call ${call}`);
     const request = { run, planHash, page, batch, cursor, limits: control.limits, onError, recovering, untilGroup, maySplit: chains.length < MAX_CHAINS };
-    const result = await control.interruptible(() => data.mergeChunks(request), lastHeartbeat);
+    const result = await control.interruptible(() => data.mergeChunks(request), lastHeartbeat).catch((error: unknown) => {
+      chains[index] = { cursor: cursorOfFailure(error) ?? cursor, untilGroup, recovering: true };
+      throw error;
+    });
     const stalledAt = result?.stalledAtGroup ?? null;
     chains[index] = {
       cursor: result?.cursor ?? cursor, untilGroup: stalledAt === null ? untilGroup : stalledAt + 1, recovering: result === null || 'lost' in result,
@@ -92,14 +95,20 @@ function cursorAt(group: number): MergeCursor {
   return { v: 1, low: { group, row: 0, offset: 0 }, chunk: 0, tally: emptyTally(), open: [], done: false };
 }
 
-/** A failed call tells how far it came; where it does not, the counts before it stand. */
-function furthest(ofFailure: Tally, before: Tally): Tally {
-  return ofFailure.doneObjects >= before.doneObjects ? ofFailure : before;
+/** How far a call came that failed, as it says after the facts of its error. */
+function cursorOfFailure(error: unknown): MergeCursor | null {
+  const cause = rootCause(error);
+  const reached: unknown = cause instanceof ApplicationFailure ? cause.details?.[1] : undefined;
+  return isCursor(reached) ? reached : null;
 }
 
 /** A call that died leaves the cursor of its last heartbeat, and perhaps uploads that began after it. */
 function lastHeartbeat(details: unknown): { readonly cursor: MergeCursor; readonly stalledAtGroup: null; readonly lost: true } | null {
-  return typeof details === 'object' && details !== null && 'low' in details ? { cursor: details as MergeCursor, stalledAtGroup: null, lost: true } : null;
+  return isCursor(details) ? { cursor: details, stalledAtGroup: null, lost: true } : null;
+}
+
+function isCursor(value: unknown): value is MergeCursor {
+  return typeof value === 'object' && value !== null && 'low' in value && 'tally' in value;
 }
 
 function rethrow(failure: { readonly error: unknown } | null): void {

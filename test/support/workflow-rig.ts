@@ -1,0 +1,140 @@
+/**
+ * The real workflow code on a real Temporal server, with activities that only pretend. At the end of each test the history of every run
+ * and of all its children is replayed, and searched for failed workflow tasks: a raw error in workflow code would be retried for ever.
+ */
+import { afterAll, beforeAll } from '@jest/globals';
+import type { Client, WorkflowHandle } from '@temporalio/client';
+import { DefaultLogger, Runtime, Worker } from '@temporalio/worker';
+import { TestWorkflowEnvironment } from '@temporalio/testing';
+import { ensureTemporalBinary } from '../../src/client/services/ensure-program.ts';
+import { readEnvironment } from '../../src/config/environment.ts';
+import { QUEUES, SEARCH_ATTRIBUTES } from '../../src/contracts/names.ts';
+import { findWorkflowBundle } from '../../src/workers/bundle.ts';
+import type { mergeRun } from '../../src/workflows/merge-run.ts';
+import type { Fakes, FakeInput } from './fake-activities.ts';
+
+export type History = Awaited<ReturnType<WorkflowHandle['fetchHistory']>>;
+export interface Recorded { readonly workflowId: string; readonly type: string; readonly history: History }
+
+/** Histories that are replayed of each workflow type in one test: those of a thousand equal children say nothing new. */
+const REPLAYED_OF_TYPE = 8;
+
+export class WorkflowRig {
+  readonly env: TestWorkflowEnvironment;
+  readonly #bundle: string;
+  #started: { readonly workflowId: string; readonly runId: string }[] = [];
+
+  constructor(env: TestWorkflowEnvironment, bundle: string) {
+    this.env = env;
+    this.#bundle = bundle;
+  }
+
+  get client(): Client {
+    return this.env.client;
+  }
+
+  /** Starts a run. Its history and those of its children are looked at when `serve` ends. */
+  async start(workflowId: string, input: FakeInput = {}): Promise<WorkflowHandle<typeof mergeRun>> {
+    return this.startType('mergeRun', workflowId, [input]) as Promise<WorkflowHandle<typeof mergeRun>>;
+  }
+
+  async startType(type: string, workflowId: string, args: unknown[]): Promise<WorkflowHandle> {
+    const handle = await this.client.workflow.start(type, { workflowId, taskQueue: QUEUES.control, args });
+    this.#started.push({ workflowId, runId: handle.firstExecutionRunId });
+    return handle;
+  }
+
+  /** A run that came about in another way than by `start`. */
+  adopt(workflowId: string, runId: string): void {
+    this.#started.push({ workflowId, runId });
+  }
+
+  /**
+   * Serves both queues with these activities while `body` runs.
+   * @returns the histories of all runs that `body` started, and of their children
+   */
+  async serve(fakes: Fakes, body: () => Promise<void>): Promise<Recorded[]> {
+    this.#started = [];
+    const common = { connection: this.env.nativeConnection, activities: fakes.activities, maxHeartbeatThrottleInterval: '20ms', shutdownForceTime: '3s' } as const;
+    const control = await Worker.create({
+      ...common, taskQueue: QUEUES.control, workflowBundle: { codePath: this.#bundle }, stickyQueueScheduleToStartTimeout: '1s',
+    });
+    const data = await Worker.create({ ...common, taskQueue: QUEUES.data, maxConcurrentActivityTaskExecutions: 600 });
+    try {
+      await control.runUntil(data.runUntil(body()));
+      const recorded = await this.#recorded();
+      await this.#examine(recorded);
+      return recorded;
+    } finally {
+      for (const { workflowId } of this.#started) {
+        // Most have ended by themselves.
+        await this.client.workflow.getHandle(workflowId).terminate('the test has ended').catch(() => undefined);
+      }
+    }
+  }
+
+  async #recorded(): Promise<Recorded[]> {
+    const recorded: Recorded[] = [];
+    const seen = new Set<string>();
+    const visit = async (workflowId: string, runId: string): Promise<void> => {
+      if (seen.has(runId)) return;
+      seen.add(runId);
+      const history = await this.client.workflow.getHandle(workflowId, runId).fetchHistory();
+      const events = history.events ?? [];
+      recorded.push({ workflowId, type: events[0]?.workflowExecutionStartedEventAttributes?.workflowType?.name ?? '', history });
+      for (const event of events) {
+        const child = event.childWorkflowExecutionStartedEventAttributes?.workflowExecution;
+        if (child) await visit(child.workflowId ?? '', child.runId ?? '');
+        const next = event.workflowExecutionContinuedAsNewEventAttributes?.newExecutionRunId;
+        if (next) await visit(workflowId, next);
+      }
+    };
+    for (const { workflowId, runId } of this.#started) await visit(workflowId, runId);
+    return recorded;
+  }
+
+  async #examine(recorded: readonly Recorded[]): Promise<void> {
+    for (const { workflowId, history } of recorded) {
+      for (const event of history.events ?? []) {
+        const failed = event.workflowTaskFailedEventAttributes;
+        if (failed && failed.failure?.message !== 'UnhandledCommand') throw new Error(`a workflow task of ${workflowId} failed: ${failed.failure?.message ?? ''}\n${failed.failure?.stackTrace ?? ''}`);
+      }
+    }
+    await replay(recorded, this.#bundle);
+  }
+}
+
+/** @throws where a history does not fit the code */
+async function replay(recorded: readonly Recorded[], bundle: string): Promise<void> {
+  const byType = Map.groupBy(recorded, ({ type }) => type);
+  const chosen = [...byType.values()].flatMap((all) => all.slice(0, REPLAYED_OF_TYPE));
+  for await (const { workflowId, error } of Worker.runReplayHistories({ workflowBundle: { codePath: bundle } }, chosen)) {
+    if (error) throw new Error(`the history of ${workflowId} cannot be replayed: ${error.message}`);
+  }
+}
+
+/** The workflow code as workers load it. */
+export function workflowBundle(): Promise<string> {
+  return findWorkflowBundle(readEnvironment().paths.cache, new DefaultLogger('WARN'));
+}
+
+/** A rig for all tests of a file. @param extraArgs of `temporal server start-dev` */
+export function useWorkflowRig(extraArgs: readonly string[] = []): () => WorkflowRig {
+  let rig: WorkflowRig | undefined;
+  beforeAll(async () => {
+    // The failures that tests provoke are no news.
+    Runtime.install({ logger: new DefaultLogger('ERROR') });
+    const attributes = Object.values(SEARCH_ATTRIBUTES).flatMap((name) => ['--search-attribute', `${name}=Keyword`]);
+    const env = await TestWorkflowEnvironment.createLocal({
+      server: {
+        executable: { type: 'existing-path', path: await ensureTemporalBinary() }, extraArgs: [...attributes, ...extraArgs], log: { level: 'error', format: 'pretty' },
+      },
+    });
+    rig = new WorkflowRig(env, await workflowBundle());
+  });
+  afterAll(async () => { await rig?.env.teardown(); });
+  return () => {
+    if (!rig) throw new Error('the rig is there once the tests run');
+    return rig;
+  };
+}

@@ -1,0 +1,149 @@
+/** Batches: how many at a time, in which order, and what one of them does to the others. */
+import { describe, expect, it } from '@jest/globals';
+import { Context } from '@temporalio/activity';
+import { ApplicationFailure } from '@temporalio/common';
+import type { Progress } from '../../src/contracts/progress.ts';
+import { createFakes, cursorAfter, linesAt, mergedBatch, untilInterrupted } from '../support/fake-activities.ts';
+import { createGate } from '../support/gate.ts';
+import { until } from '../support/until.ts';
+import { useWorkflowRig, type Recorded } from '../support/workflow-rig.ts';
+
+const rig = useWorkflowRig();
+
+const events = ({ history }: Recorded): number => history.events?.length ?? 0;
+
+describe('the window of a run', () => {
+  it('holds as many batches as parallelGroups says, and takes them in the order of the plan', async () => {
+    let running = 0;
+    let most = 0;
+    const fakes = createFakes([9], {
+      mergeChunks: async () => {
+        running += 1;
+        most = Math.max(most, running);
+        // Each call waits for the window to be full, so that a smaller one would never end.
+        await until(() => running === 3 || fakes.of('mergeChunks').length === 9, Boolean);
+        running -= 1;
+        return mergedBatch();
+      },
+    });
+    const recorded = await rig().serve(fakes, async () => {
+      expect(await (await rig().start('window', { limits: { parallelGroups: 3 } })).result()).toMatchObject({ done: { objects: 9 } });
+    });
+    expect(most).toBe(3);
+    const children = recorded[0]!.history.events!.map((event) => event.startChildWorkflowExecutionInitiatedEventAttributes?.workflowId ?? '');
+    expect(children.filter((id) => id.includes('/batch-')).map((id) => id.slice(-4))).toEqual(Array.from({ length: 9 }, (_, batch) => `000${batch}`));
+  });
+
+  it('grows when the run may do more at the same time', async () => {
+    const all = createGate();
+    const fakes = createFakes([4], {
+      mergeChunks: async (input) => {
+        if (linesAt(input) === 0 && input.limits.parallelGroups === 1) {
+          await untilInterrupted(cursorAfter(1));
+          return { cursor: cursorAfter(1), stalledAtGroup: null };
+        }
+        if (new Set(fakes.of('mergeChunks').map(({ batch }) => batch)).size === 4) all.open();
+        await all.opened;
+        return mergedBatch(linesAt(input) + 1);
+      },
+    });
+    await rig().serve(fakes, async () => {
+      const run = await rig().start('growing', { limits: { parallelGroups: 1 } });
+      await until(() => fakes.of('mergeChunks').length, (calls) => calls === 1);
+      await run.executeUpdate('setLimits', { args: [{ parallelGroups: 4 }] });
+      expect(await run.result()).toMatchObject({ done: { objects: 4 }, lines: 5 });
+    });
+  });
+
+  it('shares the rates of the run among those who work at the same time', async () => {
+    const fakes = createFakes([4, 2]);
+    await rig().serve(fakes, async () => { await (await rig().start('shares', { limits: { parallelGroups: 4, bytesPerSecond: 8000, requestsPerSecond: 80 } })).result(); });
+    // Two pages at a time, of two batches each.
+    for (const { limits } of fakes.of('mergeChunks')) expect(limits).toMatchObject({ bytesPerSecond: 2000, requestsPerSecond: 20 });
+  });
+});
+
+describe('many batches', () => {
+  it('are dealt out to pages, so that no history grows with their number', async () => {
+    const fakes = createFakes([500, 3]);
+    const recorded = await rig().serve(fakes, async () => {
+      expect(await (await rig().start('pages', { limits: { parallelGroups: 40 } })).result()).toMatchObject({ done: { objects: 503 }, lines: 503 });
+    });
+    const ofType = (type: string): Recorded[] => recorded.filter((one) => one.type === type);
+    expect(ofType('mergePage')).toHaveLength(2);
+    expect(ofType('mergePrefix')).toHaveLength(503);
+    expect(Math.max(...ofType('mergePage').map(events))).toBeLessThan(5000);
+    expect(Math.max(...ofType('mergeRun').map(events))).toBeLessThan(120);
+    expect(fakes.of('describeBatches').map(({ page }) => page).sort()).toEqual([0, 1]);
+    expect(new Set(fakes.of('mergeChunks').map(({ page, batch }) => `${page}/${batch}`)).size).toBe(503);
+  }, 300_000);
+
+  it('are not held up by a slow one, in its page or in others', async () => {
+    const fakes = createFakes([3, 3, 3], {
+      mergeChunks: async ({ page, batch }) => {
+        // The slowest of all ends when every other has.
+        if (page === 0 && batch === 1) await until(() => fakes.of('mergeChunks').length, (calls) => calls === 9);
+        return mergedBatch();
+      },
+    });
+    await rig().serve(fakes, async () => {
+      const run = await rig().start('slow');
+      expect(await run.result()).toMatchObject({ done: { objects: 9 } });
+      expect(await run.query<Progress>('progress')).toMatchObject({ batches: { total: 9, done: 9 } });
+    });
+  });
+
+  it('let the groups behind a slow one go on beside it', async () => {
+    const others = createGate();
+    const fakes = createFakes([1], {
+      mergeChunks: async ({ cursor, untilGroup, maySplit }) => {
+        if (cursor === null && untilGroup === null) {
+          expect(maySplit).toBe(true);
+          return { cursor: cursorAfter(1), stalledAtGroup: 4 };
+        }
+        if (untilGroup === null) {
+          expect(cursor).toMatchObject({ low: { group: 5 } });
+          others.open();
+          return mergedBatch(10);
+        }
+        expect(untilGroup).toBe(5);
+        await others.opened;
+        return mergedBatch(100);
+      },
+    });
+    await rig().serve(fakes, async () => { expect(await (await rig().start('stalled')).result()).toMatchObject({ lines: 110 }); });
+  });
+});
+
+describe('a batch that fails', () => {
+  it.each([['in one page', [3]], ['in two pages', [2, 1]]])('stops the others %s, which keep what they have, and the run says why', async (_, pages) => {
+    const fakes = createFakes(pages, {
+      mergeChunks: async (input) => {
+        const last = input.page === pages.length - 1 && input.batch === pages.at(-1)! - 1;
+        if (!last) {
+          await untilInterrupted(cursorAfter(7));
+          return { cursor: cursorAfter(7), stalledAtGroup: null };
+        }
+        await until(() => fakes.of('mergeChunks').length, (calls) => calls === 3);
+        throw ApplicationFailure.create({ type: 'TRB-CHUNK-CONFLICT', nonRetryable: true, message: 's3://merged/a is foreign', details: [{ key: 'a' }, cursorAfter(5)] });
+      },
+    });
+    await rig().serve(fakes, async () => {
+      const run = await rig().start(`failing-${pages.length}`);
+      await expect(run.result()).rejects.toMatchObject({ cause: { type: 'TRB-CHUNK-CONFLICT', message: 's3://merged/a is foreign', details: [{ key: 'a' }, { lines: 19 }] } });
+    });
+    expect(fakes.of('writeReport')).toMatchObject([{ status: 'failed', tally: { lines: 19 } }]);
+    expect(fakes.of('mergeChunks')).toHaveLength(3);
+  });
+
+  it('does not stop the others where its error is one that passes', async () => {
+    const fakes = createFakes([2], {
+      mergeChunks: async ({ batch }) => {
+        if (batch === 0 && Context.current().info.attempt === 1) throw new Error('the network is down');
+        return mergedBatch();
+      },
+    });
+    await rig().serve(fakes, async () => { expect(await (await rig().start('retried')).result()).toMatchObject({ status: 'completed', done: { objects: 2 } }); });
+    expect(fakes.of('mergeChunks')).toHaveLength(3);
+  });
+});
