@@ -9,6 +9,6 @@ const common = {
 const ring = (name, extra = {}) => ({ ...common, displayName: name, testMatch: [`<rootDir>/test/${name}/**/*.test.ts`], ...extra });
 
 export default {
-  projects: [ring('unit'), ring('store'), ring('workflow'), ring('replay'), ring('e2e')],
+  projects: [ring('unit'), ring('store'), ring('workflow'), ring('replay'), ring('e2e'), ring('fault')],
   testTimeout: 120_000,
 };
