@@ -37,12 +37,20 @@ describe('createAutoStore', () => {
 
   it('gives the SDK what the lean client refuses, and stops asking it where that is the rule', async () => {
     const lean = createMemoryStore({ buckets: ['b', 'c'] });
-    const { store, sdk, served } = open(() => Promise.resolve({ ...lean, list: (request, options) => request.bucket === 'b' ? Promise.reject(new FallbackError('odd')) : lean.list(request, options) }));
+    let refusals = 0;
+    const { store, sdk, served } = open(() => Promise.resolve({
+      ...lean, list: (request, options) => {
+        if (request.bucket !== 'b') return lean.list(request, options);
+        refusals += 1;
+        return Promise.reject(new FallbackError('odd'));
+      },
+    }));
     for (let n = 0; n < 6; n += 1) await store.list(list);
     await store.list({ bucket: 'c', prefix: '' });
     await store.put({ bucket: 'b', key: 'k', body: bodyOf('x') });
     expect(served).toEqual([...Array.from({ length: 6 }, () => 'sdk'), 'socket', 'socket']);
     expect(sdk.log).toHaveLength(6);
+    expect(refusals).toBe(3);
   });
 
   it('leaves errors of the store alone', async () => {

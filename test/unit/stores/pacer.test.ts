@@ -36,6 +36,17 @@ describe('Pacer', () => {
     expect(order).toEqual([0, 1, 2, 3]);
   });
 
+  it('lets nobody overtake one that waits for much, though there would be enough for less', async () => {
+    const clock = createManualClock();
+    const pacer = new Pacer(() => 10, clock);
+    const order: string[] = [];
+    const large = pacer.take(20).then(() => order.push('large'));
+    await clock.advance(1_000);
+    const small = pacer.take(1).then(() => order.push('small'));
+    await clock.run(Promise.all([large, small]));
+    expect(order).toEqual(['large', 'small']);
+  });
+
   it('never waits without a limit', async () => {
     const clock = createManualClock();
     const pacer = new Pacer(() => Infinity, clock);
