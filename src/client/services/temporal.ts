@@ -15,12 +15,17 @@ export interface StartTemporalOptions {
   /** Taken where they are free, else others are. Absent: any. */
   readonly port?: number;
   readonly uiPort?: number;
+  /** Told as soon as there is a process, before it serves anybody. */
+  readonly onSpawn?: (server: ServerFacts) => Promise<void>;
 }
 
-export interface TemporalServer {
+export interface ServerFacts {
   readonly address: string;
   readonly uiUrl: string;
   readonly pid: number;
+}
+
+export interface TemporalServer extends ServerFacts {
   /** Resolves when it has ended, with how. */
   readonly exited: Promise<string>;
   stop(graceMs?: number): Promise<void>;
@@ -47,8 +52,10 @@ export async function startTemporal(options: StartTemporalOptions): Promise<Temp
       ...Object.values(SEARCH_ATTRIBUTES).flatMap((name) => ['--search-attribute', `${name}=Keyword`]),
     ],
   });
+  const facts = { address, uiUrl: `http://127.0.0.1:${uiPort}`, pid: server.pid };
+  await options.onSpawn?.(facts);
   await healthyOrGone(server, address);
-  return { address, uiUrl: `http://127.0.0.1:${uiPort}`, pid: server.pid, exited: server.exited, stop: (graceMs) => server.stop(graceMs) };
+  return { ...facts, exited: server.exited, stop: (graceMs) => server.stop(graceMs) };
 }
 
 async function healthyOrGone(server: ManagedProcess, address: string): Promise<void> {

@@ -1,0 +1,32 @@
+import { TributaryError } from '../../contracts/errors.ts';
+import type { PlanReport } from '../../contracts/report.ts';
+import type { Context } from '../context.ts';
+import { limitsInputOf, type LimitFlags } from '../merge-input.ts';
+import { openSession } from '../session.ts';
+import { startAndFollow, type RunFlags } from './merge.ts';
+
+interface ApplyFlags extends RunFlags, LimitFlags {
+  readonly label?: string;
+  readonly again?: boolean;
+}
+
+/** `tributary apply RUN`. @returns the exit code */
+export async function apply(context: Context, id: string, flags: ApplyFlags): Promise<number> {
+  const limits = limitsInputOf(flags);
+  const session = await openSession(context, { worker: 'all' });
+  try {
+    return await startAndFollow(context, session, flags, async () => {
+      const plan = await session.runs.run(id).result();
+      if (!isPlan(plan)) throw new TributaryError('TRB-INVALID-INPUT', `the run ${id} merged, and froze no plan; make one with \`tributary plan merge\``);
+      return session.runs.apply(plan, {
+        ...(Object.keys(limits).length === 0 ? {} : { limits }),
+        ...(flags.again === undefined ? {} : { again: flags.again }),
+        ...(flags.label === undefined ? {} : { label: flags.label }),
+      }, flags.id);
+    });
+  } finally {
+    await session.close();
+  }
+}
+
+const isPlan = (result: { readonly schema: string }): result is PlanReport => result.schema === 'tributary.plan/1';

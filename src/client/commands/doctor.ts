@@ -1,0 +1,37 @@
+import { EXIT, TributaryError } from '../../contracts/errors.ts';
+import { locationInput, type Location } from '../../contracts/location.ts';
+import type { Context } from '../context.ts';
+import { examineStores } from '../doctor/stores.ts';
+import { examineTemporal } from '../doctor/temporal.ts';
+import { examineMachine } from '../doctor/machine.ts';
+import type { Finding } from '../doctor/finding.ts';
+import { renderDoctor } from '../render/doctor.ts';
+import { findWhere, storesOf } from '../where.ts';
+
+interface DoctorFlags {
+  readonly sourceStore: string;
+  readonly targetStore: string;
+}
+
+/** `tributary doctor [SRC DST]`: every check is a small real call. @returns 0 where nothing is wrong, else the exit code of the first thing that is */
+export async function doctor(context: Context, source: string | undefined, target: string | undefined, flags: DoctorFlags): Promise<number> {
+  const places = {
+    ...(source === undefined ? {} : { source: place(source, flags.sourceStore) }),
+    ...(target === undefined ? {} : { target: place(target, flags.targetStore) }),
+  };
+  const config = context.config();
+  const where = await findWhere(config);
+  const findings: Finding[] = [
+    ...examineMachine(config, where),
+    ...await examineTemporal(context, where),
+    ...await examineStores(storesOf(config, where), places),
+  ];
+  context.output.answer(findings.map(({ exitCode: _, ...finding }) => finding), (style) => renderDoctor(findings, style));
+  return findings.find(({ status }) => status === 'bad')?.exitCode ?? EXIT.ok;
+}
+
+function place(uri: string, store: string): Location {
+  const parsed = locationInput.safeParse({ uri, store });
+  if (!parsed.success) throw new TributaryError('TRB-INVALID-INPUT', `"${uri}" in store "${store}" is no place; write s3://bucket/prefix/`);
+  return parsed.data;
+}

@@ -1,0 +1,52 @@
+import { TributaryError, EXIT } from '../../contracts/errors.ts';
+import type { MergeInput } from '../../contracts/merge.ts';
+import type { Context } from '../context.ts';
+import { mergeInputOf, type MergeFlags } from '../merge-input.ts';
+import { findOpenRun } from '../run-list.ts';
+import type { Run } from '../runs.ts';
+import { openSession, type Session } from '../session.ts';
+import { followToEnd, type FollowFlags } from './start.ts';
+import { resumeIfPaused } from './watch.ts';
+
+export interface RunFlags extends FollowFlags {
+  readonly id?: string;
+  readonly detach?: boolean;
+}
+
+/** `tributary merge SRC DST`, and `tributary plan merge SRC DST`. @returns the exit code */
+export async function merge(context: Context, source: string, target: string, flags: MergeFlags & RunFlags): Promise<number> {
+  const input = mergeInputOf(source, target, flags);
+  const session = await openSession(context, { worker: 'all' });
+  try {
+    return await startAndFollow(context, session, flags, async () => await runToGoOnWith(context, session, input, flags.id) ?? session.runs.merge(input, flags.id));
+  } finally {
+    await session.close();
+  }
+}
+
+/** @returns the exit code */
+export async function startAndFollow(context: Context, session: Session, flags: RunFlags, start: () => Promise<Run>): Promise<number> {
+  const { output } = context;
+  if (flags.detach === true && !session.outlivesUs) {
+    throw new TributaryError('TRB-INVALID-INPUT', '--detach needs a server that goes on without this command: name one with --address or TEMPORAL_ADDRESS, or start `tributary dev`');
+  }
+  const run = await start();
+  const page = session.page(run.id);
+  output.say(`run ${run.id}${page === undefined ? '' : `  ${page}`}`);
+  if (flags.detach === true) {
+    output.answer({ id: run.id }, () => run.id);
+    return EXIT.ok;
+  }
+  return followToEnd(context, session, run, flags);
+}
+
+/** In local mode a command that was killed is said again: an open run of the same input is gone on with. */
+async function runToGoOnWith({ output }: Context, session: Session, input: MergeInput, id: string | undefined): Promise<Run | undefined> {
+  if (session.outlivesUs || id !== undefined) return undefined;
+  const open = await findOpenRun(session.runs, input);
+  if (open === undefined) return undefined;
+  const run = session.runs.run(open);
+  await resumeIfPaused(session, run);
+  output.say(session.alone ? `resuming the run ${run.id} from where it was` : `the run ${run.id} does this already; following it`);
+  return run;
+}

@@ -1,0 +1,128 @@
+/**
+ * Where a run stands at this moment. The root's `progress` query knows what has ended; what its running batches have done is in
+ * the heartbeats of their calls, which the server shows without asking a worker.
+ */
+import type { Client } from '@temporalio/client';
+import { defaultPayloadConverter } from '@temporalio/common';
+import pLimit from 'p-limit';
+import { mergeCursor, type MergeCursor } from '../contracts/cursor.ts';
+import { QUERIES, WORKFLOWS } from '../contracts/names.ts';
+import type { BranchProgress, Progress } from '../contracts/progress.ts';
+import { addTally, emptyTally, type Tally } from '../contracts/tally.ts';
+
+/** The `progress` answer with running batches counted in. */
+export interface LiveProgress extends Progress {
+  /** Of sources that are being read: how far into them (decoded bytes where they are compressed). */
+  readonly underwayBytes: number;
+  /** What a call is tried again for, or what the run waits for, in words. */
+  readonly waiting: string | null;
+}
+
+type Description = Awaited<ReturnType<ReturnType<Client['workflow']['getHandle']>['describe']>>;
+type PendingActivity = NonNullable<Description['raw']['pendingActivities']>[number];
+
+const QUERY_TIMEOUT_MS = 5_000;
+const DESCRIBES_AT_ONCE = 16;
+/** PENDING_ACTIVITY_STATE_SCHEDULED. */
+const PENDING_SCHEDULED = 1;
+/** A call that has run for so long is over what its last attempt failed with. */
+const SETTLED_MS = 10_000;
+
+/** What a part of the tree adds to the root's counts. */
+interface Share {
+  readonly tally: Tally;
+  readonly underwayBytes: number;
+  readonly callsRunning: number;
+  readonly waiting: string | null;
+}
+
+const NOTHING: Share = { tally: emptyTally(), underwayBytes: 0, callsRunning: 0, waiting: null };
+
+const add = (a: Share, b: Share): Share => ({
+  tally: addTally(a.tally, b.tally), underwayBytes: a.underwayBytes + b.underwayBytes, callsRunning: a.callsRunning + b.callsRunning, waiting: a.waiting ?? b.waiting,
+});
+
+/** @throws what the query throws: no worker answers within five seconds, the run does not exist, the server is away */
+export async function liveProgress(client: Client, id: string): Promise<LiveProgress> {
+  const root = client.workflow.getHandle(id);
+  // In this order a batch that ends in between is left out once, and never counted twice.
+  const progress = await client.withDeadline(Date.now() + QUERY_TIMEOUT_MS, () => root.query<Progress>(QUERIES.progress));
+  if (progress.state === 'ended') return { ...progress, underwayBytes: 0, waiting: null };
+  const share = await new Tree(client).walk(id);
+  return {
+    ...progress,
+    tally: addTally(progress.tally, share.tally),
+    // The root has no calls of its own while it writes: it is paused when the calls of its batches have returned.
+    state: progress.state === 'paused' && share.callsRunning > 0 ? 'pausing' : progress.state,
+    underwayBytes: share.underwayBytes,
+    waiting: share.waiting,
+  };
+}
+
+class Tree {
+  readonly #client: Client;
+  readonly #limit = pLimit(DESCRIBES_AT_ONCE);
+
+  constructor(client: Client) {
+    this.#client = client;
+  }
+
+  /** What the pending calls and children of a workflow add to its own counts. */
+  async walk(id: string): Promise<Share> {
+    const { raw } = await this.#limit(async () => this.#client.workflow.getHandle(id).describe());
+    const calls = (raw.pendingActivities ?? []).map((call): Share => ({ ...NOTHING, callsRunning: 1, waiting: reason(call) }));
+    const children = await Promise.all((raw.pendingChildren ?? []).map(async ({ workflowId, workflowTypeName }) => {
+      if (workflowTypeName === WORKFLOWS.mergePage) return this.#page(workflowId ?? '');
+      return workflowTypeName === WORKFLOWS.mergePrefix ? this.#batch(workflowId ?? '') : NOTHING;
+    }));
+    return [...calls, ...children].reduce(add, NOTHING);
+  }
+
+  async #page(id: string): Promise<Share> {
+    const { tally } = await this.#branch(id);
+    const below = await this.walk(id);
+    return { ...below, tally: addTally(tally, below.tally) };
+  }
+
+  async #batch(id: string): Promise<Share> {
+    const { raw } = await this.#limit(async () => this.#client.workflow.getHandle(id).describe());
+    const calls = raw.pendingActivities ?? [];
+    const cursor = calls.map(heartbeat).find((one) => one !== undefined);
+    return {
+      tally: cursor ? reached(cursor) : (await this.#branch(id)).tally,
+      underwayBytes: cursor ? (cursor.open.at(-1)?.at ?? cursor.low).offset : 0,
+      callsRunning: calls.length,
+      waiting: calls.map(reason).find((one) => one !== null) ?? null,
+    };
+  }
+
+  /** A branch that has ended in between, or whose worker is away, adds nothing: the next look will tell. */
+  async #branch(id: string): Promise<Pick<BranchProgress, 'tally'>> {
+    return this.#limit(async () => this.#client.withDeadline(Date.now() + QUERY_TIMEOUT_MS, () =>
+      this.#client.workflow.getHandle(id).query<BranchProgress>(QUERIES.progress))).catch(() => ({ tally: emptyTally() }));
+  }
+}
+
+function heartbeat(call: PendingActivity): MergeCursor | undefined {
+  const [payload] = call.heartbeatDetails?.payloads ?? [];
+  if (payload === undefined) return undefined;
+  return mergeCursor.safeParse(defaultPayloadConverter.fromPayload(payload)).data;
+}
+
+/** The counts at the furthest position of a call, chunks that are not published yet included but for their number. */
+function reached({ tally, open }: MergeCursor): Tally {
+  return open.reduce((sum, { lines, ended: { done, partial, failed } }) => addTally(sum, {
+    ...emptyTally(), lines,
+    doneObjects: done[0], doneBytes: done[1], partialObjects: partial[0], partialBytes: partial[1], failedObjects: failed[0], failedBytes: failed[1],
+  }), tally);
+}
+
+/** Why a call is tried again, while it waits for that and in its first seconds; null where it goes on. */
+function reason({ attempt, lastFailure, activityType, state, lastStartedTime }: PendingActivity): string | null {
+  if (lastFailure?.message === undefined || lastFailure.message === null || lastFailure.message === '') return null;
+  // A worker that stops hands its calls over: that is no trouble.
+  if (lastFailure.applicationFailureInfo?.type === 'WorkerShutdown') return null;
+  if (Number(state) !== PENDING_SCHEDULED && Date.now() - Number(lastStartedTime?.seconds ?? 0) * 1000 > SETTLED_MS) return null;
+  const innermost = (failure: typeof lastFailure): string => (failure.cause ? innermost(failure.cause) : (failure.message ?? ''));
+  return `${innermost(lastFailure)} (${activityType?.name ?? 'call'}, attempt ${attempt ?? 1})`;
+}

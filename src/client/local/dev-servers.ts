@@ -1,0 +1,86 @@
+/**
+ * The two servers of `tributary dev`: starts them on one folder of data, tells other commands of them, and stops them.
+ *
+ * Invariants: one folder has one `dev` at a time; what a `dev` that was killed left running is stopped before the next one starts.
+ */
+import { mkdir, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Environment } from '../../config/environment.ts';
+import { TributaryError } from '../../contracts/errors.ts';
+import { ensureTemporalBinary, ensureVersitygwBinary } from '../services/ensure-program.ts';
+import { runsProgram, stopProcess } from '../services/managed-process.ts';
+import { startTemporal, type TemporalServer } from '../services/temporal.ts';
+import { startVersitygw, type S3Server } from '../services/versitygw.ts';
+import { listDevs, withLock, writeState, type DevState } from './state.ts';
+
+export interface DevOptions {
+  readonly environment: Environment;
+  /** Folder of the data; made where it is missing. */
+  readonly data: string;
+  /** Whether runs are kept in memory only. */
+  readonly inMemory: boolean;
+  readonly ports: { readonly temporal: number; readonly ui: number; readonly s3: number };
+  readonly tell: (line: string) => void;
+}
+
+export interface DevServers {
+  readonly temporal: TemporalServer;
+  readonly s3: S3Server;
+  stop(): Promise<void>;
+}
+
+/** Good for this machine only: the S3 server listens on 127.0.0.1. */
+const KEYS = { accessKeyId: 'tributary', secretAccessKey: 'tributary-dev' } as const;
+
+/** @throws TRB-INVALID-CONFIG where another `dev` uses the data, or a program cannot be had */
+export async function startDevServers(options: DevOptions): Promise<DevServers> {
+  const { environment, data, tell } = options;
+  const folder = join(environment.paths.state, 'dev');
+  await mkdir(folder, { recursive: true });
+  await mkdir(data, { recursive: true });
+  const [temporalBinary, s3Binary] = await Promise.all([
+    ensureTemporalBinary({ environment, onProgress: tell }), ensureVersitygwBinary({ environment, onProgress: tell }),
+  ]);
+  return withLock(data, async () => {
+    await clearUp(environment, data);
+    const starts = await Promise.allSettled([
+      startTemporal({
+        binary: temporalBinary, logFile: join(data, 'temporal.log'), port: options.ports.temporal, uiPort: options.ports.ui,
+        ...(options.inMemory ? {} : { databaseFile: join(data, 'temporal.db') }),
+      }),
+      startVersitygw({ binary: s3Binary, directory: join(data, 's3'), logFile: join(data, 's3.log'), port: options.ports.s3, ...KEYS }),
+    ] as const);
+    const [temporal, s3] = starts;
+    if (temporal.status === 'rejected' || s3.status === 'rejected') {
+      for (const start of starts) if (start.status === 'fulfilled') await start.value.stop();
+      throw starts.find((start) => start.status === 'rejected')?.reason;
+    }
+    const path = join(folder, `${process.pid}.json`);
+    const state: DevState = {
+      pid: process.pid, startedMs: Date.now(), data,
+      temporal: { pid: temporal.value.pid, program: temporalBinary, address: temporal.value.address, uiUrl: temporal.value.uiUrl },
+      s3: { pid: s3.value.pid, program: s3Binary, endpoint: s3.value.endpoint, region: s3.value.region, ...KEYS },
+    };
+    await writeState(path, state);
+    return {
+      temporal: temporal.value, s3: s3.value,
+      stop: async () => {
+        await rm(path, { force: true });
+        await Promise.all([temporal.value.stop(), s3.value.stop()]);
+      },
+    };
+  });
+}
+
+/** @throws TRB-INVALID-CONFIG where a living `dev` uses the data */
+async function clearUp(environment: Environment, data: string): Promise<void> {
+  for (const { path, state, alive } of await listDevs(environment.paths.state)) {
+    if (alive && state.data === data) {
+      throw new TributaryError('TRB-INVALID-CONFIG',
+        `tributary dev runs on this data already (process ${state.pid}): Temporal ${state.temporal.address}, S3 ${state.s3.endpoint}; use it, or give this one another --data or --ephemeral`);
+    }
+    if (alive) continue;
+    for (const { pid, program } of [state.temporal, state.s3]) if (await runsProgram(pid, program)) await stopProcess(pid);
+    await rm(path, { force: true });
+  }
+}

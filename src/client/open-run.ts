@@ -1,0 +1,34 @@
+/** A command's look at one run: the session, and that the run is there. */
+import type { WorkflowExecutionDescription } from '@temporalio/client';
+import type { Context } from './context.ts';
+import { runNotFound } from './failure.ts';
+import { hasRuns, otherDirectories } from './local/embedded.ts';
+import type { Run } from './runs.ts';
+import { openSession, type Session, type SessionOptions } from './session.ts';
+import { findWhere } from './where.ts';
+
+export interface OpenRun {
+  readonly session: Session;
+  readonly run: Run;
+  readonly description: WorkflowExecutionDescription;
+}
+
+/** Opens a session, runs the command on the run, and closes the session. @throws TRB-RUN-NOT-FOUND, with a hint where other runs are */
+export async function withRun<T>(context: Context, id: string, options: SessionOptions, command: (open: OpenRun) => Promise<T>): Promise<T> {
+  const where = await findWhere(context.config());
+  if (where.kind === 'embedded' && !hasRuns(where.directory)) throw runNotFound(id, await placesOf(where.directory));
+  const session = await openSession(context, options);
+  try {
+    const run = session.runs.run(id);
+    return await command({ session, run, description: await session.runs.guard({ run: id }, () => run.handle.describe()) });
+  } finally {
+    await session.close();
+  }
+}
+
+/** Local mode keeps the runs of each S3 endpoint apart: whoever forgot a variable looks in the wrong place. */
+async function placesOf(directory: string): Promise<string> {
+  const others = await otherDirectories(directory);
+  const here = directory.slice(directory.lastIndexOf('/') + 1);
+  return `this machine for S3 at ${here}${others.length === 0 ? '' : `; there are runs for ${others.join(', ')} (set AWS_ENDPOINT_URL_S3)`}`;
+}

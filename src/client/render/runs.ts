@@ -1,0 +1,33 @@
+/** Lists: runs, failures, findings of a verification. Pure. */
+import { FINDING_MARKS, type VerifyReport } from '../../contracts/report.ts';
+import type { FailureLine, RunLine } from '../lines.ts';
+import type { Style } from '../output.ts';
+import { count, duration, instant, several } from './numbers.ts';
+import { columns, table } from './table.ts';
+
+const STATUS_STYLE: Readonly<Record<string, keyof Style>> = {
+  completed: 'green', planned: 'green', completed_with_failures: 'yellow', cancelled: 'yellow', terminated: 'yellow', failed: 'red', running: 'cyan',
+};
+
+export function renderRuns(runs: readonly RunLine[], style: Style): string {
+  if (runs.length === 0) return 'no runs yet';
+  const status = (text: string): string => style[STATUS_STYLE[text] ?? 'dim'](text.replaceAll('_', ' '));
+  const took = ({ started, ended }: RunLine): string => (ended === null ? '' : duration(Date.parse(ended) - Date.parse(started)));
+  return table(['RUN', 'STATUS', 'STARTED', 'TOOK', 'SOURCE', 'TARGET', 'LABEL'],
+    runs.map((run) => [run.id, status(run.status), instant(run.started), took(run), run.source, run.target, run.label ?? '']), style);
+}
+
+export function renderFailures(failures: readonly FailureLine[], style: Style): string {
+  return columns(failures.map(({ uri, code, reason, offset, outcome }) => [
+    outcome === 'failed' ? style.red('failed') : style.yellow('partial'), uri, code, outcome === 'partial' ? `${reason} (from byte ${count(offset)} on)` : reason,
+  ])).join('\n');
+}
+
+export function renderVerify(report: VerifyReport, style: Style): string {
+  const mark = (text: string): string => (text === FINDING_MARKS.same ? style.green(text) : text === FINDING_MARKS.error ? style.red(text) : style.yellow(text));
+  const findings = columns(report.differences.map((finding) => [mark(finding.mark), finding.uri, finding.what]));
+  const verdict = report.differences.length === 0
+    ? style.green(`no differences in ${several(report.chunks, 'chunk')}, by ${report.mode}`)
+    : style.red(`${several(report.differences.length, 'difference')} in ${several(report.chunks, 'chunk')}, by ${report.mode}`);
+  return [...findings, verdict].join('\n');
+}

@@ -1,0 +1,83 @@
+/** Runs as Temporal's visibility lists them, with what their memo and their last event tell. Needs no worker. */
+import type { Client, WorkflowExecutionInfo } from '@temporalio/client';
+import { defaultPayloadConverter } from '@temporalio/common';
+import pLimit from 'p-limit';
+import { formatS3Uri, locationInput } from '../contracts/location.ts';
+import type { ApplyInput, MergeInput } from '../contracts/merge.ts';
+import { WORKFLOWS } from '../contracts/names.ts';
+import { planReportSchema, reportSchema } from '../contracts/report.ts';
+import type { RunLine } from './lines.ts';
+import { hashOfInput, type RunMemo, type Runs } from './runs.ts';
+
+const LOOKS_AT_ONCE = 16;
+
+/** The newest runs first. */
+export async function listRuns(runs: Runs, limit: number): Promise<RunLine[]> {
+  return runs.guard({}, async () => {
+    const found = await newest(runs.client, `WorkflowType = '${WORKFLOWS.mergeRun}'`, limit);
+    const atOnce = pLimit(LOOKS_AT_ONCE);
+    return Promise.all(found.map((info) => atOnce(() => lineOf(runs, info))));
+  });
+}
+
+/** The open run of an input that says the same, in local mode. */
+export async function findOpenRun(runs: Runs, input: MergeInput): Promise<string | undefined> {
+  const inputHash = hashOfInput(input);
+  const open = await runs.guard({}, () => newest(runs.client, `WorkflowType = '${WORKFLOWS.mergeRun}' AND ExecutionStatus = 'Running'`, 1000));
+  return open.find(({ memo }) => memo?.['inputHash'] === inputHash)?.workflowId;
+}
+
+/** The newest finished run between two places. */
+export async function findFinishedRun(runs: Runs, source: string, target: string): Promise<string | undefined> {
+  const uri = (text: string): string => formatS3Uri(locationInput.parse(text));
+  const lines = await listRuns(runs, 1000);
+  return lines.find((line) => line.source === uri(source) && line.target === uri(target) && line.status.startsWith('completed'))?.id;
+}
+
+async function newest(client: Client, query: string, limit: number): Promise<WorkflowExecutionInfo[]> {
+  const found: WorkflowExecutionInfo[] = [];
+  for await (const info of client.workflow.list({ query, pageSize: Math.min(limit, 1000) })) {
+    if (found.push(info) >= limit) break;
+  }
+  return found.sort((a, b) => b.startTime.getTime() - a.startTime.getTime());
+}
+
+async function lineOf(runs: Runs, info: WorkflowExecutionInfo): Promise<RunLine> {
+  const { workflowId: id, status, startTime, closeTime } = info;
+  const { source, target, label } = memoOf(info) ?? await placesFromHistory(runs, info);
+  return {
+    id, job: 'merge', label, status: status.name === 'COMPLETED' ? await resultStatus(runs, info) : status.name.toLowerCase(),
+    source, target, started: startTime.toISOString(), ended: closeTime?.toISOString() ?? null,
+  };
+}
+
+type Places = Pick<RunMemo, 'source' | 'target' | 'label'>;
+
+function memoOf({ memo }: WorkflowExecutionInfo): Places | undefined {
+  const { source, target, label } = memo ?? {};
+  if (typeof source !== 'string' || typeof target !== 'string') return undefined;
+  return { source, target, label: typeof label === 'string' ? label : null };
+}
+
+/** A run that another program started has no memo, but an input. */
+async function placesFromHistory(runs: Runs, { workflowId, runId }: WorkflowExecutionInfo): Promise<Places> {
+  const input = await inputOf(runs, { workflowId, runId });
+  const uri = (place: unknown): string => {
+    const parsed = locationInput.safeParse(place);
+    return parsed.success ? formatS3Uri(parsed.data) : '';
+  };
+  return { source: input.apply === undefined ? uri(input.source) : `plan ${input.apply}`, target: uri(input.target), label: input.label ?? null };
+}
+
+/** What a run was started with, from the first event of its history. */
+export async function inputOf({ client, namespace }: Runs, execution: { readonly workflowId: string; readonly runId?: string }): Promise<Partial<MergeInput & ApplyInput>> {
+  const { history } = await client.workflowService.getWorkflowExecutionHistory({ namespace, execution, maximumPageSize: 1 });
+  const [payload] = history?.events?.[0]?.workflowExecutionStartedEventAttributes?.input?.payloads ?? [];
+  const input: unknown = payload ? defaultPayloadConverter.fromPayload(payload) : {};
+  return typeof input === 'object' && input !== null ? input : {};
+}
+
+async function resultStatus(runs: Runs, { workflowId, runId }: WorkflowExecutionInfo): Promise<string> {
+  const result: unknown = await runs.client.workflow.getHandle(workflowId, runId).result();
+  return planReportSchema.safeParse(result).success ? 'planned' : (reportSchema.safeParse(result).data?.status ?? 'completed');
+}

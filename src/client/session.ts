@@ -1,0 +1,89 @@
+/**
+ * A command's use of a Temporal server: connects to it, and in local mode starts the server and a worker where they are missing.
+ * It owns what it started; `close` stops exactly that.
+ */
+import type { Context } from './context.ts';
+import { connectClient, type Connected } from './connect.ts';
+import { joinEmbedded, type EmbeddedServer } from './local/embedded.ts';
+import { startLocalWorker, type LocalWorker } from './local/worker.ts';
+import { Runs } from './runs.ts';
+import { findWhere, storesOf, type Where } from './where.ts';
+
+export interface Session {
+  readonly runs: Runs;
+  readonly where: Where;
+  /** Page of a run in the Web UI, where we know of one. */
+  page(run: string): string | undefined;
+  /** Whether a run goes on when this command has ended. */
+  readonly outlivesUs: boolean;
+  /** Whether nobody but this command serves runs: local mode, and no other command uses its server. */
+  readonly alone: boolean;
+  /** Rejects where the worker in this process fails; never resolves. */
+  readonly workerFailed: Promise<never>;
+  close(): Promise<void>;
+}
+
+export interface SessionOptions {
+  /**
+   * What a worker has to do for this command. In local mode this process is the worker: for `all` of it, or only for what
+   * answers and decides (`control`), and that only where no other command works on the runs.
+   */
+  readonly worker: 'all' | 'control' | 'none';
+}
+
+/** @throws TRB-TEMPORAL-UNREACHABLE, TRB-ACCESS-DENIED, TRB-INVALID-CONFIG */
+export async function openSession(context: Context, options: SessionOptions): Promise<Session> {
+  const where = await findWhere(context.config());
+  return where.kind === 'embedded' ? openEmbedded(context, where, options) : openServed(context, where);
+}
+
+const never = new Promise<never>(() => undefined);
+
+async function openServed(context: Context, where: Exclude<Where, { kind: 'embedded' }>): Promise<Session> {
+  const connected = await connectClient(where.temporal, context.environment);
+  const ui = where.kind === 'dev' ? where.dev.temporal.uiUrl : undefined;
+  if (where.kind === 'dev') {
+    const { dev } = where;
+    context.output.detail(`using tributary dev: Temporal ${dev.temporal.address}, S3 ${dev.s3.endpoint}`);
+  }
+  return { runs: new Runs(connected), where, page: pageIn(ui, connected), outlivesUs: true, alone: false, workerFailed: never, close: () => connected.close() };
+}
+
+async function openEmbedded(context: Context, where: Extract<Where, { kind: 'embedded' }>, { worker: needed }: SessionOptions): Promise<Session> {
+  const { output, environment } = context;
+  const server = await joinEmbedded(where.directory, environment, (line) => { output.say(line); });
+  let connected: Connected | undefined;
+  let worker: LocalWorker | undefined;
+  const close = async (): Promise<void> => {
+    try {
+      await worker?.stop();
+      await connected?.close();
+    } finally {
+      await server.leave();
+    }
+  };
+  try {
+    const temporal = { address: server.address, namespace: 'default', connection: {} };
+    if (needed === 'all' || (needed === 'control' && !server.shared)) {
+      const config = context.config();
+      worker = startLocalWorker({ config, temporal, stores: storesOf(config, where), logFile: server.logFile, ...(needed === 'control' ? { queues: ['control'] } : {}) });
+    }
+    if (needed === 'all') output.say(serverLine(server));
+    connected = await connectClient(temporal, environment);
+    return {
+      runs: new Runs(connected), where, page: pageIn(server.uiUrl, connected), outlivesUs: false, alone: !server.shared,
+      workerFailed: worker?.failed ?? never, close,
+    };
+  } catch (error) {
+    await close();
+    throw error;
+  }
+}
+
+function serverLine({ address, uiUrl, shared }: EmbeddedServer): string {
+  return `local mode: ${shared ? 'sharing the' : 'embedded'} Temporal server at ${address}, Web UI ${uiUrl}`;
+}
+
+function pageIn(uiUrl: string | undefined, { namespace }: Connected): Session['page'] {
+  return (run) => (uiUrl === undefined ? undefined : `${uiUrl}/namespaces/${encodeURIComponent(namespace)}/workflows/${encodeURIComponent(run)}`);
+}
