@@ -11,6 +11,7 @@ export const COUNTERS = {
   chunks: ['tributary_chunks', 'Chunks published.'],
   requests: ['tributary_requests', 'Requests sent to a store, by class: list, get, head, put, copy, delete.'],
   retries: ['tributary_retries', 'Requests sent to a store again.'],
+  served: ['tributary_served', 'Calls to a store, by the client that gave the answer: socket, sdk.'],
   throttles: ['tributary_throttles', 'Answers in which a store asked for fewer requests.'],
 } as const satisfies Record<string, readonly [name: string, help: string]>;
 
@@ -24,6 +25,7 @@ export const GAUGES = {
 export interface Labels {
   readonly store?: string;
   readonly class?: string;
+  readonly client?: 'sdk' | 'socket';
   readonly outcome?: 'done' | 'partial' | 'failed';
 }
 

@@ -19,6 +19,7 @@ import type { StoreRegistry } from '../stores/registry.ts';
 import { findWorkflowBundle } from './bundle.ts';
 import { connectTemporal } from './connect.ts';
 import { serveHealth } from './health.ts';
+import { boundYoungGeneration } from './heap.ts';
 import { createMetrics, exportMetrics, type FlushableMetrics } from './metrics.ts';
 import { createReadiness, reasonsOf } from './readiness.ts';
 import { installRuntime } from './runtime.ts';
@@ -80,6 +81,8 @@ function healthOf(assembly: Assembly) {
 function countedRegistry(config: ResolvedConfig, metrics: FlushableMetrics): StoreRegistry {
   const counters = { request: 'requests', retry: 'retries', throttle: 'throttles' } as const;
   return createRegistry(config.stores(), {
+    proxy: config.environment.proxy,
+    onServed: (store, client) => { metrics.add('served', 1, { store, client }); },
     observe: ({ kind, store, requestClass }) => { metrics.add(counters[kind], 1, kind === 'request' ? { store, class: requestClass } : { store }); },
   });
 }
@@ -106,6 +109,7 @@ export async function startWorker(options: StartOptions): Promise<RunningWorker>
   const { config, log, signal = new AbortController().signal, temporal = temporalSettings(config) } = options;
   const { values: { worker, memory, health } } = config;
   const slots = dataSlots(config.values, CALL_BYTES);
+  boundYoungGeneration();
   installRuntime(log, config.values);
   const metrics = createMetrics(() => Runtime.instance().metricMeter);
   const assembly: Assembly = { temporal, stores: countedRegistry(config, metrics), slab: new Slab(memory.budget), connection: undefined, workers: [] };
