@@ -138,4 +138,4 @@ it('gives every request its own answer or its own failure, whatever happens to t
     await until(() => server.open() === 0);
   }), { numRuns: 100 });
   expect(unhandled).toEqual([]);
-});
+}, 120_000);

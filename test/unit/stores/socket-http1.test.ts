@@ -267,19 +267,30 @@ describe('HttpClient: what breaks', () => {
     });
   }
 
-  it('sends again on a new connection even where every place is taken by kept ones', async () => {
-    await start(async (peer) => {
-      await peer.request();
-      await peer.send(OK);
-      if (await peer.request()) peer.reset();
-    }, { maxSockets: 2 });
+  /** Answers the first request of each connection, and resets it at the second. */
+  const onceOnly = async (peer: Peer): Promise<void> => {
+    await peer.request();
+    await peer.send(OK);
+    if (await peer.request()) peer.reset();
+  };
+
+  it('sends again on a new connection, not on another kept one that may be dead as well', async () => {
+    await start(onceOnly);
     await Promise.all([ask(), ask()]);
+    expect(client.counts.free).toBe(2);
+    expect(textOf(await ask())).toBe('hello');
+    expect(server.accepted()).toBe(3);
+  });
+
+  it('sends again on a new connection also where it has to wait for a place', async () => {
+    await start(onceOnly, { maxSockets: 1 });
+    await ask();
     expect((await Promise.all([ask(), ask()])).map(textOf)).toEqual(['hello', 'hello']);
-    expect(server.accepted()).toBe(4);
+    expect(server.accepted()).toBe(3);
   });
 
   it('does not risk a request that must not be sent twice on a connection that was free for long', async () => {
-    await start(answering(OK, OK));
+    await start(answering(OK, OK), { maxSockets: 1 });
     await ask();
     const clock = performance.now.bind(performance);
     performance.now = () => clock() + 1_001;

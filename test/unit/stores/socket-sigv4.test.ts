@@ -1,26 +1,8 @@
 import { describe, expect, it } from '@jest/globals';
-import { createHash, createHmac } from 'node:crypto';
-import { SignatureV4 } from '@smithy/signature-v4';
+import { S3Client } from '@aws-sdk/client-s3';
 import fc from 'fast-check';
 import { FallbackError } from '../../../src/stores/socket/failure.ts';
 import { createSigner, encodeKey, encodeQuery, encodeText, type UnsignedRequest } from '../../../src/stores/socket/sigv4.ts';
-
-/** The hash that @smithy/signature-v4 wants to be given. */
-class Sha256 {
-  readonly #hash;
-  constructor(secret?: string | ArrayBuffer | ArrayBufferView) {
-    this.#hash = secret === undefined ? createHash('sha256') : createHmac('sha256', typeof secret === 'string' ? secret : Buffer.from(secret as Uint8Array));
-  }
-  update(data: string | Uint8Array): void {
-    this.#hash.update(data);
-  }
-  digest(): Promise<Uint8Array> {
-    return Promise.resolve(this.#hash.digest());
-  }
-  reset(): void {
-    throw new Error('not needed');
-  }
-}
 
 const credentials = { accessKeyId: 'AKIDEXAMPLE', secretAccessKey: 'wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY' };
 const nowMs = Date.UTC(2026, 1, 3, 4, 5, 6, 789);
@@ -31,12 +13,12 @@ function headersOf(head: string): Record<string, string> {
 }
 
 async function reference(request: UnsignedRequest, region: string, identity: typeof credentials & { sessionToken?: string }, key: string): Promise<string | undefined> {
-  const signer = new SignatureV4({ service: 's3', region, credentials: identity, sha256: Sha256, uriEscapePath: false, applyChecksum: false });
+  const signer = await new S3Client({ region, credentials: identity }).config.signer();
   const signed = await signer.sign({
     method: request.method, protocol: 'http:', hostname: 'unused', path: `/bucket/${key.split('/').map((part) => encodeURIComponent(part).replace(/[!'()*]/g, (c) => `%${c.charCodeAt(0).toString(16).toUpperCase()}`)).join('/')}`,
     query: Object.fromEntries(request.query),
     headers: { ...Object.fromEntries(request.headers), host: request.host, 'x-amz-content-sha256': 'UNSIGNED-PAYLOAD' },
-  }, { signingDate: new Date(nowMs) });
+  }, { signingDate: new Date(nowMs), signingRegion: region, signingService: 's3' });
   return signed.headers['authorization'];
 }
 
@@ -45,7 +27,7 @@ const headerValue = fc.string({ unit: fc.constantFrom(...Array.from({ length: 95
 const name = fc.stringMatching(/^[a-z][a-z-]{0,15}$/);
 
 describe('createSigner', () => {
-  it('signs as @smithy/signature-v4 does: any key, query, header, region, with and without a session token', async () => {
+  it('signs as the SDK does: any key, query, header, region, with and without a session token', async () => {
     await fc.assert(fc.asyncProperty(
       fc.record({
         method: fc.constantFrom('GET' as const, 'PUT' as const),
