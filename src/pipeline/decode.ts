@@ -3,23 +3,28 @@
  * in bounded pieces.
  *
  * Invariants:
- * D1. What comes out before an error is a true prefix of the decoded source.
- * D2. At most one input piece and `OUTPUT_BYTES` of output are held.
+ * D1. What comes out before an error is a prefix of what the source decodes to, as far as its damage can be noticed.
+ * D2. At most one input piece and two pieces of `OUTPUT_BYTES` of output are held.
  * D3. Every frame is read: Node's zstd stream ends after the first one without an error (nodejs/node issue 64741), so a new
  *     decoder is started for what it left.
+ * D4. Only damage is a TRB-SOURCE-CORRUPT: what the sink throws is thrown on as it is.
  */
 import { createGunzip, createZstdDecompress, type Gunzip, type ZstdDecompress } from 'node:zlib';
-import { once } from 'node:events';
 import { TributaryError } from '../contracts/errors.ts';
 
 const OUTPUT_BYTES = 256 * 2 ** 10;
 const ZSTD_MAGIC = Buffer.from([0x28, 0xb5, 0x2f, 0xfd]);
 
+export type CompressedEncoding = 'gzip' | 'zstd';
+
 /** Takes a piece of decoded bytes; it is copied before the promise resolves. */
 export type Sink = (bytes: Uint8Array) => Promise<void>;
 
 export interface Decoder {
-  /** Decodes one piece of input. Resolves when every byte that it yields went to the sink. @throws TRB-SOURCE-CORRUPT */
+  /**
+   * Decodes one piece of input. Resolves when every byte that it yields went to the sink.
+   * @throws TRB-SOURCE-CORRUPT. What was decoded in the step that failed, up to `OUTPUT_BYTES`, is lost then: see `salvage`.
+   */
   write(input: Uint8Array): Promise<void>;
   /** The input has ended. @throws TRB-SOURCE-CORRUPT where it ended inside a member or frame */
   end(): Promise<void>;
@@ -27,86 +32,93 @@ export interface Decoder {
   destroy(): void;
 }
 
-export function createDecoder(encoding: 'gzip' | 'zstd', sink: Sink): Decoder {
+export function createDecoder(encoding: CompressedEncoding, sink: Sink): Decoder {
   return encoding === 'gzip' ? new GzipDecoder(sink) : new ZstdDecoder(sink);
 }
 
-function corrupt(encoding: string, cause: unknown): TributaryError {
-  const detail = cause instanceof Error ? cause.message : String(cause);
+function corrupt(encoding: CompressedEncoding, detail: string, cause?: unknown): TributaryError {
   return new TributaryError('TRB-SOURCE-CORRUPT', `the ${encoding} data is damaged: ${detail}`, {}, { cause });
 }
 
-/** Runs one zlib stream: input in, output to the sink with back-pressure. */
-class StreamRunner {
-  readonly stream: Gunzip | ZstdDecompress;
+/** Drives one zlib stream: input in, output to the sink with back-pressure. */
+class Inflation {
+  readonly #encoding: CompressedEncoding;
+  readonly #stream: Gunzip | ZstdDecompress;
   readonly #sink: Sink;
-  #draining: Promise<void> = Promise.resolve();
-  #failure: { readonly error: unknown } | null = null;
-  readonly #failed: Promise<never>;
+  #fed = 0;
+  #ended = false;
+  #failure: Error | null = null;
+  #wake: (() => void) | null = null;
 
-  constructor(stream: Gunzip | ZstdDecompress, sink: Sink) {
-    this.stream = stream;
+  constructor(encoding: CompressedEncoding, sink: Sink) {
+    this.#encoding = encoding;
     this.#sink = sink;
-    let fail: (error: unknown) => void;
-    this.#failed = new Promise((_, reject) => { fail = reject; });
-    this.#failed.catch(() => undefined);
-    stream.on('error', (error) => { this.#failure = { error }; fail(error); });
-    stream.on('data', (bytes: Buffer) => {
-      stream.pause();
-      this.#draining = this.#draining.then(() => this.#sink(bytes)).then(() => { stream.resume(); }, (error: unknown) => { this.#failure ??= { error }; fail(error); });
-    });
+    const options = { chunkSize: OUTPUT_BYTES };
+    this.#stream = encoding === 'gzip' ? createGunzip(options) : createZstdDecompress(options);
+    this.#stream.on('readable', () => this.#wake?.());
+    this.#stream.on('end', () => { this.#ended = true; this.#wake?.(); });
+    this.#stream.on('error', (error: Error) => { this.#failure = error; this.#wake?.(); });
   }
 
-  async write(input: Uint8Array): Promise<void> {
-    await Promise.race([this.#failed, new Promise<void>((resolve) => { this.stream.write(input, () => { resolve(); }); })]).catch(() => undefined);
-    await this.#settle();
+  /** @returns how many of the last bytes were not wanted, because the stream ended before them */
+  async write(input: Uint8Array): Promise<number> {
+    let taken = false;
+    this.#stream.write(input, () => { taken = true; this.#wake?.(); });
+    this.#fed += input.length;
+    await this.#drain(() => taken || this.#ended);
+    return this.#fed - this.#stream.bytesWritten;
   }
 
-  async finish(): Promise<void> {
-    const ended = this.stream.readableEnded ? Promise.resolve() : once(this.stream, 'end');
-    this.stream.end();
-    await Promise.race([this.#failed, ended]).catch(() => undefined);
-    await this.#settle();
+  async end(): Promise<void> {
+    this.#stream.end();
+    await this.#drain(() => this.#ended);
   }
 
-  /** Everything that came out before a failure reaches the sink before the failure is thrown (D1). */
-  async #settle(): Promise<void> {
-    for (let pending: Promise<void> | null = null; pending !== this.#draining;) {
-      pending = this.#draining;
-      await pending;
-      await new Promise((resolve) => { setImmediate(resolve); });
+  destroy(): void {
+    this.#stream.destroy();
+  }
+
+  async #drain(isOver: () => boolean): Promise<void> {
+    for (;;) {
+      const bytes = this.#stream.read() as Buffer | null;
+      if (bytes) await this.#sink(bytes);
+      else if (this.#failure) throw corrupt(this.#encoding, this.#failure.message, this.#failure);
+      else if (isOver()) return;
+      else await new Promise<void>((resolve) => { this.#wake = resolve; });
     }
-    if (this.#failure) throw this.#failure.error;
   }
 }
 
 class GzipDecoder implements Decoder {
-  readonly #runner: StreamRunner;
-  #received = 0;
+  readonly #inflation: Inflation;
+  #isEmpty = true;
+  #isOver = false;
 
   constructor(sink: Sink) {
-    this.#runner = new StreamRunner(createGunzip({ chunkSize: OUTPUT_BYTES }), sink);
+    this.#inflation = new Inflation('gzip', sink);
   }
 
   async write(input: Uint8Array): Promise<void> {
-    this.#received += input.length;
-    await this.#runner.write(input).catch((error: unknown) => { throw corrupt('gzip', error); });
+    const left = this.#isOver ? input.length : await this.#inflation.write(input);
+    this.#isEmpty = false;
+    if (left === 0) return;
+    this.#isOver = true;
+    // Zeros after the last member are padding, as from tape blocks; gzip itself passes over them.
+    if (input.subarray(input.length - left).some((byte) => byte !== 0)) throw corrupt('gzip', 'bytes after the last member are no member');
   }
 
   async end(): Promise<void> {
-    if (this.#received === 0) return;
-    await this.#runner.finish().catch((error: unknown) => { throw corrupt('gzip', error); });
+    if (!this.#isEmpty && !this.#isOver) await this.#inflation.end();
   }
 
   destroy(): void {
-    this.#runner.stream.destroy();
+    this.#inflation.destroy();
   }
 }
 
 class ZstdDecoder implements Decoder {
   readonly #sink: Sink;
-  #runner: StreamRunner | null = null;
-  #fed = 0;
+  #inflation: Inflation | null = null;
   /** Fewer bytes than a magic number, at the start of a frame. */
   #head: Uint8Array = new Uint8Array(0);
 
@@ -118,38 +130,34 @@ class ZstdDecoder implements Decoder {
     let rest = this.#head.length > 0 ? Buffer.concat([this.#head, input]) : input;
     this.#head = new Uint8Array(0);
     while (rest.length > 0) {
-      if (!this.#runner) {
+      if (!this.#inflation) {
         if (rest.length < ZSTD_MAGIC.length) {
           this.#head = rest.slice();
           return;
         }
-        if (!isSkippable(rest) && !ZSTD_MAGIC.equals(rest.subarray(0, 4))) throw corrupt('zstd', new Error('bytes after the last frame are no frame'));
-        this.#runner = new StreamRunner(createZstdDecompress({ chunkSize: OUTPUT_BYTES }), this.#sink);
-        this.#fed = 0;
+        if (!startsFrame(rest)) throw corrupt('zstd', 'bytes after the last frame are no frame');
+        this.#inflation = new Inflation('zstd', this.#sink);
       }
-      const runner = this.#runner;
-      await runner.write(rest).catch((error: unknown) => { throw corrupt('zstd', error); });
-      this.#fed += rest.length;
-      const left = this.#fed - runner.stream.bytesWritten;
-      if (left === 0 && !runner.stream.readableEnded) return;
+      const left = await this.#inflation.write(rest);
+      if (left === 0) return;
       // The frame ended inside this piece: the decoder took no more than it, and the rest starts another.
-      runner.stream.destroy();
-      this.#runner = null;
+      this.#inflation.destroy();
+      this.#inflation = null;
       rest = rest.subarray(rest.length - left);
     }
   }
 
   async end(): Promise<void> {
-    if (this.#head.length > 0) throw corrupt('zstd', new Error('bytes after the last frame are no frame'));
-    await this.#runner?.finish().catch((error: unknown) => { throw corrupt('zstd', error); });
+    if (this.#head.length > 0) throw corrupt('zstd', 'bytes after the last frame are no frame');
+    await this.#inflation?.end();
   }
 
   destroy(): void {
-    this.#runner?.stream.destroy();
+    this.#inflation?.destroy();
   }
 }
 
-/** Skippable frames (RFC 8878, 3.1.2) have magic numbers 0x184D2A50 to 0x184D2A5F; the decoder passes over them. */
-function isSkippable(bytes: Uint8Array): boolean {
-  return bytes[1] === 0x2a && bytes[2] === 0x4d && bytes[3] === 0x18 && ((bytes[0] ?? 0) & 0xf0) === 0x50;
+/** A frame, or a skippable one (RFC 8878, 3.1.2: magic numbers 0x184D2A50 to 0x184D2A5F), which the decoder passes over. */
+function startsFrame(bytes: Uint8Array): boolean {
+  return ZSTD_MAGIC.equals(bytes.subarray(0, 4)) || (bytes[1] === 0x2a && bytes[2] === 0x4d && bytes[3] === 0x18 && ((bytes[0] ?? 0) & 0xf0) === 0x50);
 }
