@@ -8,11 +8,12 @@ import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { globSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { buildWorkflowBundle } from '../src/workers/bundle.ts';
 import { ROOT, tool } from './lib/paths.ts';
 
 const DIST = join(ROOT, 'dist');
 const BUNDLE = join(DIST, 'workflow-bundle.js');
-const SETTINGS = ['package-lock.json', 'tsconfig.json', 'tsconfig.build.json', 'scripts/build.ts'];
+const SETTINGS = ['package-lock.json', 'tsconfig.json', 'tsconfig.build.json', 'scripts/build.ts', 'src/workers/bundle.ts'];
 
 /** What the bundle is made of; the rest of the source cannot reach it. */
 const BUNDLED_ROOMS = 'src/{contracts,core,workflows}/**/*';

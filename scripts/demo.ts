@@ -83,16 +83,16 @@ async function tour(answer: DevAnswer): Promise<void> {
   await tributary(env, 'report', RUN);
 }
 
+/** The last words. Without --keep they come when all is stopped, so they say how to have it again. */
 function farewell({ temporal, s3 }: DevAnswer): void {
-  say('');
-  say(`Web UI     ${temporal.ui}/namespaces/default/workflows/${RUN}`);
+  say(`\nWeb UI     ${temporal.ui}/namespaces/default/workflows/${RUN}${keep ? '' : '   (has ended with the demo)'}`);
   if (keep) {
     say(`S3         ${s3.endpoint}`);
-    say(`Try next   npx tributary report ${RUN}   (in another terminal; it finds these servers by itself)`);
-    say('All of it stays up until Ctrl-C.');
+    say(`Try next   npx tributary status ${RUN}    in another terminal; it finds these servers by itself`);
+    say('           All of it stays up until Ctrl-C.');
   } else {
-    say('Try next   npm run demo -- --keep   (the same, and the servers and the Web UI stay up until Ctrl-C)');
-    say('           npx tributary --help     (the same on buckets of yours)');
+    say('Try next   npm run demo -- --keep    the same, and the Web UI and both servers stay up until Ctrl-C');
+    say('           npx tributary merge s3://BUCKET/ s3://OTHER-BUCKET/    on buckets of yours; npx tributary --help lists the rest');
   }
 }
 
@@ -104,6 +104,7 @@ try {
   say(`Web UI     ${answer.temporal.ui}`);
   say(`S3         ${answer.s3.endpoint}`);
   await tour(answer);
+  if (!keep) await processes.stopAll();
   farewell(answer);
   if (keep) await new Promise((resolve) => dev.once('exit', resolve));
 } catch (error) {

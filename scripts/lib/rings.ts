@@ -17,6 +17,7 @@ export const RINGS: readonly Ring[] = [
   { name: 'replay', workers: 1, timeoutMs: 5 * MINUTE_MS },
   { name: 'workflow', workers: 1, timeoutMs: 10 * MINUTE_MS },
   { name: 'e2e', workers: 1, timeoutMs: 15 * MINUTE_MS },
+  { name: 'fault', workers: 1, timeoutMs: 15 * MINUTE_MS },
 ];
 
 /** Arguments of `node` that run one ring. Positional patterns come first: `--selectProjects` takes all words after it. */
