@@ -1,0 +1,166 @@
+/** What people ask of a running run, also where its worker dies at that moment. */
+import { setTimeout as sleep } from 'node:timers/promises';
+import { describe, expect, it } from '@jest/globals';
+import type { WorkflowHandle } from '@temporalio/client';
+import { reconciles } from '../../src/core/report.ts';
+import { checkRun, resentAcknowledged, writtenTwice } from '../support/fault-checks.ts';
+import { progressOf, reportOf } from '../support/fault-rig.ts';
+import { referenceMerge } from '../support/reference-merge.ts';
+import { rereadBytes, uploadsByKey, type LoggedRequest } from '../support/request-log.ts';
+import { until } from '../support/until.ts';
+import { acknowledged, BIG, fillBig, fillMany, MANY, MIB, ofChunks, useFaultRig } from './use-fault-rig.ts';
+
+const rig = useFaultRig();
+/** The default heartbeat timeout: what people ask for arrives with the answer to a heartbeat. */
+const BY_DEFAULT = { TRIBUTARY_WORKER_HEARTBEAT_TIMEOUT: '' };
+
+const paused = (run: WorkflowHandle): Promise<unknown> => until(() => progressOf(run), ({ state }) => state === 'paused');
+
+describe('pause', () => {
+  it('lets no request reach the store once 10 s have passed; resume goes on from the exact point', async () => {
+    const { buckets, proxy, start, startWorker } = rig();
+    const sources = await fillBig(rig(), 'pause/', 21, 10);
+    const mark = proxy.log.length;
+    const parts = (): readonly LoggedRequest[] => ofChunks(proxy.log.since(mark), 'UploadPart');
+    await startWorker(BY_DEFAULT);
+    const run = await start('pause', { source: 's3://logs/pause/', target: 's3://merged/pause/', ...BIG, limits: { bytesPerSecond: 4 * MIB } });
+    await until(() => acknowledged(parts()), (count) => count >= 2);
+    const askedMs = Date.now();
+    await run.signal('pause');
+    await paused(run);
+    await sleep(Math.max(0, askedMs + 10_000 - Date.now()));
+    const quiet = proxy.log.length;
+    await sleep(4000);
+    expect(proxy.log.since(quiet)).toEqual([]);
+    expect(proxy.log.all.filter(({ endedMs }) => endedMs === null)).toEqual([]);
+    expect((await buckets.openUploads('merged')).filter((key) => key.startsWith('pause/'))).toHaveLength(1);
+
+    await run.signal('resume');
+    const report = await reportOf(run);
+    expect(await checkRun(buckets, { report, sources, options: BIG })).toEqual([]);
+    expect(resentAcknowledged(parts())).toEqual([]);
+    expect([...uploadsByKey(parts()).values()].map((ids) => ids.length)).toEqual([1]);
+  });
+
+  it('keeps what the worker had told, where it is killed at that moment; another resumes', async () => {
+    const { buckets, proxy, start, startWorker, killWorkers } = rig();
+    const bytesPerSecond = 6 * MIB;
+    const sources = await fillBig(rig(), 'pause-kill/', 22, 10);
+    const mark = proxy.log.length;
+    const parts = (): readonly LoggedRequest[] => ofChunks(proxy.log.since(mark), 'UploadPart');
+    await startWorker();
+    const run = await start('pause-kill', { source: 's3://logs/pause-kill/', target: 's3://merged/pause-kill/', ...BIG, limits: { bytesPerSecond } });
+    await until(() => acknowledged(parts()), (count) => count >= 4);
+    await run.signal('pause');
+    await killWorkers();
+    await startWorker();
+    await paused(run);
+    await run.signal('resume');
+    const report = await reportOf(run);
+    expect(await checkRun(buckets, { report, sources, options: BIG })).toEqual([]);
+    expect(resentAcknowledged(parts())).toEqual([]);
+    expect([...uploadsByKey(parts()).values()].map((ids) => ids.length)).toEqual([1]);
+    expect(rereadBytes(proxy.log.since(mark).filter(({ key }) => key.startsWith('pause-kill/')))).toBeLessThanOrEqual(Math.max(5 * bytesPerSecond, BIG.partBytes));
+  });
+});
+
+describe('cancel', () => {
+  it.each([
+    ['by a signal, in the middle of one large chunk', 'signal', BIG, { bytesPerSecond: 6 * MIB }],
+    ['by the server, between many small ones', 'server', MANY, { requestsPerSecond: 30 }],
+  ] as const)('%s: ends within 30 s with figures that reconcile and no upload left', async (_, by, options, limits) => {
+    const { buckets, proxy, start, startWorker } = rig();
+    const prefix = `cancel-${by}/`;
+    const sources = by === 'signal' ? await fillBig(rig(), prefix, 23, 10) : await fillMany(rig(), prefix, 24);
+    const mark = proxy.log.length;
+    const writes = (): number => acknowledged(ofChunks(proxy.log.since(mark), by === 'signal' ? 'UploadPart' : 'PutObject'));
+    await startWorker(BY_DEFAULT);
+    const run = await start(prefix.slice(0, -1), { source: `s3://logs/${prefix}`, target: `s3://merged/${prefix}`, ...options, limits });
+    await until(writes, (count) => count >= 2);
+    const askedMs = Date.now();
+    await (by === 'signal' ? run.signal('cancel') : run.cancel());
+    const report = await reportOf(run);
+    expect(Date.now() - askedMs).toBeLessThanOrEqual(30_000);
+    expect(report.status).toBe('cancelled');
+    expect(reconciles(report)).toEqual([]);
+    expect(report.skipped.reasons['cancelled']).toBeGreaterThan(0);
+    expect((await buckets.openUploads('merged')).filter((key) => key.startsWith(prefix))).toEqual([]);
+    // What was written is a part of what would have been.
+    const reference = [...referenceMerge(sources, options).values()];
+    const outputs = await buckets.read('merged', prefix);
+    expect([...outputs].filter(([, bytes]) => !reference.some((chunk) => chunk.equals(bytes))).map(([key]) => key)).toEqual([]);
+    expect(report.chunks).toEqual({ count: outputs.size, bytes: [...outputs.values()].reduce((sum, { length }) => sum + length, 0) });
+  });
+});
+
+describe('setLimits', () => {
+  it('changes the rate that the store sees within 10 s', async () => {
+    const { buckets, proxy, start, startWorker } = rig();
+    const sources = await fillMany(rig(), 'limits/', 25);
+    const mark = proxy.log.length;
+    const requests = (fromMs: number, toMs: number): number => proxy.log.since(mark).filter(({ startedMs }) => startedMs >= fromMs && startedMs < toMs).length;
+    await startWorker(BY_DEFAULT);
+    const run = await start('limits', { source: 's3://logs/limits/', target: 's3://merged/limits/', ...MANY, limits: { requestsPerSecond: 30 } });
+    await until(() => acknowledged(ofChunks(proxy.log.since(mark), 'PutObject')), (count) => count >= 10);
+    const changedMs = Date.now();
+    await run.executeUpdate('setLimits', { args: [{ requestsPerSecond: 4 }] });
+    await sleep(Math.max(0, changedMs + 16_000 - Date.now()));
+    // Control data is written outside the limit: a file of the index a second.
+    expect(requests(changedMs - 1000, changedMs)).toBeGreaterThan(12);
+    expect(requests(changedMs + 10_000, changedMs + 16_000)).toBeLessThanOrEqual(6 * 4 + 6);
+    expect(requests(changedMs + 10_000, changedMs + 16_000)).toBeGreaterThan(0);
+    await run.executeUpdate('setLimits', { args: [{ requestsPerSecond: 'off' }] });
+    const report = await reportOf(run);
+    expect(await checkRun(buckets, { report, sources, options: MANY })).toEqual([]);
+    expect(writtenTwice(proxy.log.since(mark))).toEqual([]);
+  });
+});
+
+describe('terminate', () => {
+  it('stops the worker too, and leaves an open upload that harms no later run', async () => {
+    const { buckets, proxy, client, start, startWorker } = rig();
+    const sources = await fillBig(rig(), 'terminate/', 26, 6);
+    const mark = proxy.log.length;
+    await startWorker();
+    const input = { source: 's3://logs/terminate/', target: 's3://merged/terminate/', ...BIG };
+    const first = await start('terminate', { ...input, limits: { bytesPerSecond: 4 * MIB } });
+    await until(() => acknowledged(ofChunks(proxy.log.since(mark), 'UploadPart')), (count) => count >= 2);
+    const { run: { stamp } } = await progressOf(first);
+    await first.terminate();
+    await sleep(10_000);
+    const quiet = proxy.log.length;
+    expect(proxy.log.all.filter(({ endedMs }) => endedMs === null)).toEqual([]);
+    const left = (await buckets.openUploads('merged')).filter((key) => key.startsWith('terminate/'));
+    expect(left).toEqual([expect.stringContaining(stamp)]);
+    const running: string[] = [];
+    for await (const { workflowId } of client.workflow.list({ query: 'ExecutionStatus = "Running"' })) running.push(workflowId);
+    expect(running.filter((id) => id.includes('terminate'))).toEqual([]);
+    expect(proxy.log.since(quiet)).toEqual([]);
+
+    const report = await reportOf(await start('terminate-again', input));
+    expect(report.status).toBe('completed');
+    expect(await checkRun(buckets, { report, sources, options: BIG })).toEqual(left.map((key) => `an upload of ${key} is left open`));
+  });
+});
+
+describe('workflow reset', () => {
+  it('to the start of the run: what was written is found again, and nothing is written twice', async () => {
+    const { buckets, proxy, client, start, startWorker } = rig();
+    const sources = await fillMany(rig(), 'reset/', 27);
+    const mark = proxy.log.length;
+    await startWorker();
+    const run = await start('reset', { source: 's3://logs/reset/', target: 's3://merged/reset/', ...MANY, limits: { requestsPerSecond: 40 } });
+    await until(() => acknowledged(ofChunks(proxy.log.since(mark), 'PutObject')), (count) => count >= 15);
+    const { run: before } = await progressOf(run);
+    const { events } = await run.fetchHistory();
+    const firstTask = events?.find(({ workflowTaskCompletedEventAttributes }) => workflowTaskCompletedEventAttributes);
+    await client.workflowService.resetWorkflowExecution({
+      namespace: 'default', workflowExecution: { workflowId: 'reset' }, reason: 'test', requestId: 'reset-1', workflowTaskFinishEventId: firstTask!.eventId!,
+    });
+    const report = await reportOf(client.workflow.getHandle('reset'));
+    expect(report.run.stamp).toBe(before.stamp);
+    expect(report.status).toBe('completed');
+    expect(await checkRun(buckets, { report, sources, options: MANY })).toEqual([]);
+    expect(writtenTwice(proxy.log.since(mark))).toEqual([]);
+  });
+});
