@@ -8,7 +8,6 @@ import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { globSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { buildWorkflowBundle } from '../src/workers/bundle.ts';
 import { ROOT, tool } from './lib/paths.ts';
 
 const DIST = join(ROOT, 'dist');

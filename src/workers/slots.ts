@@ -1,22 +1,31 @@
-/** How many calls of mergeChunks a worker takes at the same time: what the memory budget holds, by the pipeline's own formula. */
+/** What the memory budget is spent on: the slab that all calls share, and how many calls of mergeChunks fit in it, by the pipeline's own formula. */
 import type { Config } from '../contracts/config.ts';
 import { TributaryError } from '../contracts/errors.ts';
 
 const mebibytes = (sizeBytes: number): string => `${Math.ceil(sizeBytes / 2 ** 20)}MiB`;
 
+/** The rest of the budget is for what lies outside the slab: sockets, decoders, and the heap's growth under load. */
+const SLAB_SHARE = 7 / 8;
+
+/** Bytes of the slab. */
+export function slabBytes({ memory }: Pick<Config, 'memory'>): number {
+  return Math.floor(memory.budget * SLAB_SHARE);
+}
+
 /**
+ * Calls of mergeChunks at the same time.
  * @param callBytes bytes that one call reserves before it starts
  * @throws TRB-INVALID-CONFIG where the budget cannot hold one call, or not as many as were asked for
  */
 export function dataSlots(config: Pick<Config, 'memory' | 'worker'>, callBytes: number): number {
   const { memory: { budget }, worker } = config;
-  const fitting = Math.floor(budget / callBytes);
+  const fitting = Math.floor(slabBytes(config) / callBytes);
   if (fitting < 1) {
-    throw new TributaryError('TRB-INVALID-CONFIG', `memory.budget ${mebibytes(budget)} cannot hold one call, which needs ${mebibytes(callBytes)}`);
+    throw new TributaryError('TRB-INVALID-CONFIG', `memory.budget ${mebibytes(budget)} cannot hold one call, which needs ${mebibytes(callBytes / SLAB_SHARE)}`);
   }
   if (worker.dataSlots === undefined) return Math.min(fitting, 256);
   if (worker.dataSlots > fitting) {
-    throw new TributaryError('TRB-INVALID-CONFIG', `worker.dataSlots ${worker.dataSlots} needs a memory.budget of ${mebibytes(worker.dataSlots * callBytes)}; `
+    throw new TributaryError('TRB-INVALID-CONFIG', `worker.dataSlots ${worker.dataSlots} needs a memory.budget of ${mebibytes((worker.dataSlots * callBytes) / SLAB_SHARE)}; `
       + `it is ${mebibytes(budget)}, which holds ${fitting}`);
   }
   return worker.dataSlots;

@@ -23,7 +23,7 @@ import { boundYoungGeneration } from './heap.ts';
 import { createMetrics, exportMetrics, type FlushableMetrics } from './metrics.ts';
 import { createReadiness, reasonsOf } from './readiness.ts';
 import { installRuntime } from './runtime.ts';
-import { dataSlots } from './slots.ts';
+import { dataSlots, slabBytes } from './slots.ts';
 import { createControlWorker, createDataWorker } from './temporal-workers.ts';
 
 export interface StartOptions {
@@ -55,7 +55,7 @@ interface Assembly {
   workers: readonly Worker[];
 }
 
-function healthOf(assembly: Assembly) {
+function healthOf(assembly: Assembly, budgetBytes: number) {
   const { temporal: { address = DEFAULT_TEMPORAL_ADDRESS, namespace }, stores, slab } = assembly;
   const reach = createReadiness({
     temporal: async (timeoutMs) => {
@@ -71,7 +71,7 @@ function healthOf(assembly: Assembly) {
     reasons: async () => [...resting(), ...reasonsOf(await reach())],
     status: async () => ({
       queues: Object.fromEntries(assembly.workers.map((worker) => [worker.options.taskQueue, worker.getStatus()])),
-      memory: { budgetBytes: slab.slotCount * SLOT_BYTES, heldBytes: slab.heldBytes, residentBytes: process.memoryUsage.rss() },
+      memory: { budgetBytes, heldBytes: slab.heldBytes, residentBytes: process.memoryUsage.rss() },
       temporal: { address, namespace },
       reachable: await reach(),
     }),
@@ -112,7 +112,7 @@ export async function startWorker(options: StartOptions): Promise<RunningWorker>
   boundYoungGeneration();
   installRuntime(log, config.values);
   const metrics = createMetrics(() => Runtime.instance().metricMeter);
-  const assembly: Assembly = { temporal, stores: countedRegistry(config, metrics), slab: new Slab(memory.budget), connection: undefined, workers: [] };
+  const assembly: Assembly = { temporal, stores: countedRegistry(config, metrics), slab: new Slab(slabBytes(config.values)), connection: undefined, workers: [] };
   const { stores, slab } = assembly;
 
   const closers: (() => void | Promise<void>)[] = [() => { stores.close(); }];
@@ -121,7 +121,7 @@ export async function startWorker(options: StartOptions): Promise<RunningWorker>
   };
   try {
     if (health.port !== undefined) {
-      const server = await serveHealth(healthOf(assembly), health.host, health.port);
+      const server = await serveHealth(healthOf(assembly, memory.budget), health.host, health.port);
       closers.push(() => server.close());
     }
     const connection = assembly.connection = await connectTemporal(temporal, log, signal);
@@ -141,7 +141,7 @@ export async function startWorker(options: StartOptions): Promise<RunningWorker>
     throw error;
   }
 
-  closers.push(exportMetrics(metrics, slab.slotCount * SLOT_BYTES, () => slab.heldBytes));
+  closers.push(exportMetrics(metrics, memory.budget, () => slab.heldBytes));
   const stopped = runAll(assembly.workers).finally(closeAll);
   log.info('worker is ready', { queues: worker.queues.join(','), address: temporal.address, dataSlots: slots, residentMiB: Math.round(process.memoryUsage.rss() / 2 ** 20) });
   return {
