@@ -12,6 +12,7 @@ const TYPECHECK_STATE = 'node_modules/.cache/tributary/typecheck.tsbuildinfo';
 export const CHECKS: readonly Check[] = [
   { name: 'lock', command: process.execPath, args: ['scripts/complete-lock.mjs', '--check'] },
   { name: 'files', command: process.execPath, args: ['scripts/checks/files.ts'] },
+  { name: 'reference', command: process.execPath, args: ['scripts/reference.ts', '--check'] },
   { name: 'rooms', command: tool('depcruise'), args: ['src'] },
   { name: 'typecheck', command: tool('tsc'), args: ['--noEmit', '--incremental', '--tsBuildInfoFile', TYPECHECK_STATE] },
   { name: 'lint', command: tool('eslint'), args: ['.', '--max-warnings', '0'] },
