@@ -17,7 +17,7 @@ export function describeWrites(harness: () => Harness): void {
       const { store } = harness();
       const bucket = await newBucket(store);
       await store.put({ bucket, key: 'once', body: bodyOf('first'), ifNoneMatch: '*' });
-      for (const body of [bodyOf('second'), bodyOf(patternBytes(2 ** 20))]) {
+      for (const body of [bodyOf('second'), bodyOf(patternBytes(1000)), bodyOf('')]) {
         const error = await errorOf(store.put({ bucket, key: 'once', body, ifNoneMatch: '*' }));
         expect(error.code).toBe('TRB-CHUNK-CONFLICT');
         expect(error.context.httpStatus).toBe(412);
