@@ -56,15 +56,14 @@ export function createSocketStore(name: string, config: ResolvedSocketConfig, cr
     const address = addressOf(call.where.bucket);
     const { method, query, headers, body, idempotent, place } = call;
     const path = `${address.pathPrefix}${encodeKey(call.key)}`;
-    const usedSkewMs = skewMs;
-    const head = sign({ method, host: address.host, path, query, headers, bodyBytes: body?.sizeBytes }, await credentials(), now() + usedSkewMs);
+    const head = sign({ method, host: address.host, path, query, headers, bodyBytes: body?.sizeBytes }, await credentials(), now() + skewMs);
     const answer = await client.request(address.origin, { head, body: body?.views, idempotent, place, signal });
     if (answer.head.status < 300) return answer;
     const refusal = refusalOf(answer);
     // Refused before anything was done, so that it may be sent again.
     const ahead = refusal instanceof RefusedRequest && refusal.Code === 'RequestTimeTooSkewed' ? refusal.serverTimeMs : undefined;
     if (ahead === undefined || again) throw refusal;
-    if (skewMs === usedSkewMs) skewMs = ahead - now();
+    skewMs = ahead - now();
     return send(call, signal, true);
   };
 

@@ -44,6 +44,7 @@ describe('AnswerReader', () => {
     'a folded header': { bytes: http('HTTP/1.1 200 OK\nX-Long: one\n  two\n\tthree\nContent-Length: 5', 'hello'), body: 'hello', clean: true },
     'the same length twice': { bytes: http('HTTP/1.1 200 OK\nContent-Length: 5\nContent-Length: 5', 'hello'), body: 'hello', clean: true },
     'interim answers before it': { bytes: http('HTTP/1.1 100 Continue\n\nHTTP/1.1 103 Early Hints\nLink: x\n\nHTTP/1.1 200 OK\nContent-Length: 5', 'hello'), body: 'hello', clean: true },
+    'a short answer after a long interim one': { bytes: http(`HTTP/1.1 100 Continue\nX: ${'x'.repeat(50)}\n\nHTTP/1.1 204`), body: '', clean: true, status: 204 },
     'chunks': { bytes: http('HTTP/1.1 200 OK\nTransfer-Encoding: chunked', '3\r\nhel\r\n2;ext="a"\r\nlo\r\n0\r\n\r\n'), body: 'hello', clean: true },
     'chunks with trailers': { bytes: http('HTTP/1.1 200 OK\nTransfer-Encoding: Chunked', 'A\r\n0123456789\r\n0\r\nx-a: b\r\nx-c: d\r\n\r\n'), body: '0123456789', clean: true },
     'a body that ends with the connection': { bytes: http('HTTP/1.1 200 OK\nConnection: close', 'hello'), body: 'hello', clean: false },

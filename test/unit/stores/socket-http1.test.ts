@@ -165,7 +165,29 @@ describe('HttpClient: connections', () => {
     expect(client.counts.open).toBe(0);
   });
 
-  it('takes the connection that became free last, and never opens more than it may', async () => {
+  it('takes the connection that became free last', async () => {
+    const peers: Peer[] = [];
+    const asked: number[] = [];
+    await start(async (peer) => {
+      peers.push(peer);
+      while (await peer.request()) {
+        asked.push(peer.index);
+        if (asked.length > 2) await peer.send(OK);
+      }
+    });
+    const both = [ask(), ask()];
+    await until(() => asked.length === 2);
+    for (const index of [1, 0]) {
+      await peers[index]?.send(OK);
+      await until(() => client.counts.free === 2 - index);
+    }
+    await Promise.all(both);
+    await ask();
+    await ask();
+    expect(asked.slice(2)).toEqual([0, 0]);
+  });
+
+  it('never opens more connections than it may, and serves all who wait', async () => {
     const busy: Peer[] = [];
     await start(async (peer) => {
       while (await peer.request()) {
@@ -179,6 +201,17 @@ describe('HttpClient: connections', () => {
     expect((await Promise.all(answers)).map(textOf)).toEqual(Array.from({ length: 9 }, () => 'hello'));
     expect(server.accepted()).toBe(3);
     expect(client.counts).toEqual({ open: 3, free: 3, waiting: 0 });
+  });
+
+  it('serves who waits when a connection is gone', async () => {
+    await start(async (peer) => {
+      await peer.request();
+      if (peer.index === 0) peer.reset();
+      await peer.send(OK);
+    }, { maxSockets: 1 });
+    const [first, second] = [failureOf(ask()), ask()];
+    expect((await first).kind).toBe('broken');
+    expect(textOf(await second)).toBe('hello');
   });
 
   it('closes connections that were free for long, and lets the others age', async () => {
@@ -426,7 +459,8 @@ describe('HttpClient: giving up', () => {
   it('gives a connection back unused when its caller gives up at the moment it becomes free', async () => {
     const controller = new AbortController();
     await start(answering(OK, OK), { maxSockets: 1 });
-    const first = ask({ place: () => { controller.abort(reason); return 100; } });
+    // After the connection was handed on, and before it is used.
+    const first = ask({ place: () => { queueMicrotask(() => { controller.abort(reason); }); return 100; } });
     const second = expect(ask({ signal: controller.signal })).rejects.toBe(reason);
     await first;
     await second;
