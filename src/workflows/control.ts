@@ -10,6 +10,7 @@ import {
   ActivityFailure, ApplicationFailure, CancellationScope, condition, isCancellation, log, setHandler, TimeoutFailure, type ChildWorkflowHandle, type Workflow, type WorkflowResultType,
 } from '@temporalio/workflow';
 import type { Limits } from '../contracts/limits.ts';
+import { isLimits } from './limits.ts';
 import { cancelSignal, limitsSignal, pauseSignal, resumeSignal } from './messages.ts';
 
 type Child = Pick<ChildWorkflowHandle<Workflow>, 'signal' | 'workflowId'>;
@@ -27,7 +28,8 @@ export class Control {
     setHandler(pauseSignal, () => { this.pause(); }, { description: 'Stop all requests within seconds and keep what was acknowledged.' });
     setHandler(resumeSignal, () => { this.resume(); }, { description: 'Go on from the exact point.' });
     setHandler(cancelSignal, () => { this.cancel(); }, { description: 'End the run with a report of what was done.' });
-    setHandler(limitsSignal, (changed) => { this.setLimits(changed); });
+    // People can send it too, and anything with it.
+    setHandler(limitsSignal, (changed: unknown) => { if (isLimits(changed)) this.setLimits(changed); });
     // A cancel request of the server (`temporal workflow cancel`, the UI) is the same as the signal. It cancels the scope that this
     // runs in too, from which children could no longer be told.
     CancellationScope.current().cancelRequested.catch(() => CancellationScope.nonCancellable(async () => { this.cancel(); }));

@@ -30,6 +30,14 @@ export function changedLimits(limits: Limits, changes: unknown): Limits {
   return changed;
 }
 
+/** Whether a message holds all limits. Shares of rates may be smaller than what a run may be limited to. */
+export function isLimits(value: unknown): value is Limits {
+  if (typeof value !== 'object' || value === null) return false;
+  const limits = value as Partial<Record<string, unknown>>;
+  return COUNTS.every((name) => Number.isInteger(limits[name]) && (limits[name] as number) >= 1)
+    && RATES.every((name) => limits[name] === null || (typeof limits[name] === 'number' && limits[name] > 0));
+}
+
 function rate(name: string, value: unknown): number | null {
   if (value === null || value === 'off') return null;
   const parsed = typeof value === 'string' ? parseSizeBytes(value) : value;

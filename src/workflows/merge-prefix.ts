@@ -50,7 +50,8 @@ export async function mergePrefix(input: MergePrefixInput): Promise<Tally> {
     } catch (error) {
       throw asFailure(error, tally());
     }
-    if (!isDone() && !control.cancelled) await continueAsNew<typeof mergePrefix>({ ...input, limits: control.limits, chains });
+    // Not while the run is paused: the new one would not know of it.
+    if (!isDone() && await control.mayGoOn()) await continueAsNew<typeof mergePrefix>({ ...input, limits: control.limits, chains });
     return tally();
   });
 }

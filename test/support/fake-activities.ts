@@ -10,6 +10,7 @@ import type { MergeSpec } from '../../src/contracts/merge.ts';
 import type { PlanTotals } from '../../src/contracts/plan.ts';
 import type { Report } from '../../src/contracts/report.ts';
 import { emptyTally, type Tally } from '../../src/contracts/tally.ts';
+import { createGate } from './gate.ts';
 
 export type Activities = ControlActivities & DataActivities;
 
@@ -30,6 +31,8 @@ export interface Fakes {
   readonly calls: readonly { readonly name: keyof Activities; readonly input: unknown }[];
   /** Inputs of the calls of one activity. */
   of<K extends keyof Activities>(name: K): readonly Parameters<Activities[K]>[0][];
+  /** Ends every call that still goes on, so that no worker waits for it. */
+  release(): void;
 }
 
 /** @param workPages batches of each work page of the plan */
@@ -57,13 +60,16 @@ export function createFakes(workPages: readonly number[], overrides: Partial<Act
     ...overrides,
   };
   const calls: { name: keyof Activities; input: unknown }[] = [];
+  const end = createGate();
   const record = <K extends keyof Activities>(name: K): [K, (input: never) => unknown] => [name, (input) => {
     calls.push({ name, input });
-    return (activities[name] as (input: never) => unknown)(input);
+    const call = (activities[name] as (input: never) => Promise<unknown>)(input);
+    return Promise.race([call, end.opened.then(() => { throw new Error('the test has ended'); })]);
   }];
   return {
     activities: Object.fromEntries((Object.keys(activities) as (keyof Activities)[]).map(record)) as unknown as Activities,
     calls,
+    release: end.open,
     of: <K extends keyof Activities>(wanted: K) => calls.filter(({ name }) => name === wanted).map(({ input }) => input as Parameters<Activities[K]>[0]),
   };
 }

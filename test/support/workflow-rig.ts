@@ -18,6 +18,7 @@ export interface Recorded { readonly workflowId: string; readonly type: string; 
 
 /** Histories that are replayed of each workflow type in one test: those of a thousand equal children say nothing new. */
 const REPLAYED_OF_TYPE = 8;
+const SERVE_LIMIT_MS = 90_000;
 
 export class WorkflowRig {
   readonly env: TestWorkflowEnvironment;
@@ -61,7 +62,7 @@ export class WorkflowRig {
     });
     const data = await Worker.create({ ...common, taskQueue: QUEUES.data, maxConcurrentActivityTaskExecutions: 600 });
     try {
-      await control.runUntil(data.runUntil(body()));
+      await control.runUntil(data.runUntil(withinLimit(body()).finally(() => { fakes.release(); })));
       const recorded = await this.#recorded();
       await this.#examine(recorded);
       return recorded;
@@ -102,6 +103,15 @@ export class WorkflowRig {
     }
     await replay(recorded, this.#bundle);
   }
+}
+
+/** So that a test that waits in vain ends, and its workers with it. */
+async function withinLimit(body: Promise<void>): Promise<void> {
+  let timer: NodeJS.Timeout | undefined;
+  const limit = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => { reject(new Error(`the test did not end within ${SERVE_LIMIT_MS / 1000} s`)); }, SERVE_LIMIT_MS);
+  });
+  await Promise.race([body, limit]).finally(() => { clearTimeout(timer); });
 }
 
 /** @throws where a history does not fit the code */

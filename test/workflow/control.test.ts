@@ -1,0 +1,223 @@
+/** What people ask of a run while it goes on: pause, resume, cancel, limits. */
+import { describe, expect, it } from '@jest/globals';
+import type { WorkflowHandle } from '@temporalio/client';
+import { Context } from '@temporalio/activity';
+import type { MergeChunksInput, MergeChunksResult } from '../../src/contracts/activities.ts';
+import type { Limits } from '../../src/contracts/limits.ts';
+import type { Progress } from '../../src/contracts/progress.ts';
+import { createFakes, cursorAfter, linesAt, mergedBatch, untilInterrupted, type Activities } from '../support/fake-activities.ts';
+import { createGate } from '../support/gate.ts';
+import { until } from '../support/until.ts';
+import { useWorkflowRig } from '../support/workflow-rig.ts';
+
+const rig = useWorkflowRig();
+
+const progress = (run: WorkflowHandle): Promise<Progress> => run.query<Progress>('progress');
+const inState = (run: WorkflowHandle, state: Progress['state']): Promise<Progress> => until(() => progress(run), (now) => now.state === state);
+
+/** A call that goes on until it is interrupted, and then returns a cursor ten lines further. */
+async function interrupted(input: MergeChunksInput): Promise<MergeChunksResult> {
+  const reached = cursorAfter(linesAt(input) + 10);
+  await untilInterrupted(reached);
+  return { cursor: reached, stalledAtGroup: null };
+}
+
+/** The first call of each batch is interrupted, the next merges it to its end. */
+const interruptedOnce = (input: MergeChunksInput): Promise<MergeChunksResult> => (input.cursor === null ? interrupted(input) : Promise.resolve(mergedBatch(linesAt(input) + 1)));
+
+describe('pause and resume', () => {
+  it.each([['in one page', [3]], ['in several pages', [2, 1, 1]]])('interrupt the calls %s, start nothing meanwhile, and go on from their cursors', async (_, pages) => {
+    const fakes = createFakes(pages, { mergeChunks: (input) => (fakes.of('mergeChunks').length <= 3 ? interrupted(input) : Promise.resolve(mergedBatch(linesAt(input) + 1))) });
+    const batches = pages.reduce((sum, count) => sum + count, 0);
+    await rig().serve(fakes, async () => {
+      const run = await rig().start(`paused-${pages.length}`);
+      await until(() => fakes.of('mergeChunks').length, (calls) => calls === 3);
+      await run.signal('pause');
+      await inState(run, 'paused');
+      for (const { page, batch } of fakes.of('mergeChunks')) await until(() => branch(run, page, batch), ({ state }) => state === 'paused');
+      expect(fakes.of('mergeChunks')).toHaveLength(3);
+      expect(await progress(run)).toMatchObject({ phase: 'WRITE', batches: { done: 0 } });
+      await run.signal('resume');
+      expect(await run.result()).toMatchObject({ status: 'completed', lines: 30 + batches, done: { objects: batches } });
+    });
+    expect(fakes.of('mergeChunks').slice(3, 6).map(linesAt)).toEqual([10, 10, 10]);
+    expect(fakes.of('mergeChunks').every(({ recovering }) => !recovering)).toBe(true);
+  });
+
+  const branch = (run: WorkflowHandle, page: number, batch: number): Promise<{ state: string }> => {
+    const id = `${run.workflowId}/${('firstExecutionRunId' in run ? String(run.firstExecutionRunId) : '').slice(-8)}/batch-${String(page).padStart(6, '0')}-${String(batch).padStart(4, '0')}`;
+    return rig().client.workflow.getHandle(id).query<{ state: string }>('progress');
+  };
+
+  it.each<keyof Activities>(['resolveSpec', 'checkAccess', 'planPage', 'sealPlan', 'describeBatches', 'mergeChunks', 'verifyPage', 'writeReport'])(
+    'lose nothing when they come while %s runs', async (name) => {
+      const id = `during-${name}`;
+      const reached = createGate();
+      const signalled = createGate();
+      const well = createFakes([2]).activities;
+      const fakes = createFakes([2], {
+        [name]: async (input: never) => {
+          reached.open();
+          await signalled.opened;
+          return (well[name] as (input: never) => unknown)(input);
+        },
+      });
+      await rig().serve(fakes, async () => {
+        const run = await rig().start(id);
+        await reached.opened;
+        for (const message of ['pause', 'pause', 'resume', 'resume', 'pause']) await run.signal(message);
+        signalled.open();
+        await run.signal('resume');
+        expect(await run.result()).toMatchObject({ status: 'completed', done: { objects: 2 }, lines: 2 });
+      });
+    });
+
+  it('stop a run before it has planned', async () => {
+    const fakes = createFakes([1]);
+    await rig().serve(fakes, async () => {
+      const run = await rig().client.workflow.signalWithStart('mergeRun', { workflowId: 'paused-at-start', taskQueue: 'tributary', args: [{}], signal: 'pause', signalArgs: [{ reason: 'why not' }] });
+      rig().adopt(run.workflowId, run.signaledRunId);
+      await until(() => progress(run), ({ phase, state }) => phase === 'PLAN' && state === 'paused');
+      expect(fakes.of('planPage')).toEqual([]);
+      await run.signal('resume');
+      expect(await run.result()).toMatchObject({ status: 'completed' });
+    });
+  });
+
+  it('take the cursor of the last heartbeat where a call dies instead of stopping', async () => {
+    const died = createGate();
+    const fakes = createFakes([1], {
+      mergeChunks: async (input) => {
+        if (input.cursor !== null) return mergedBatch(linesAt(input) + 1);
+        // As a worker that is killed: the last that is heard of it is a heartbeat.
+        Context.current().heartbeat(cursorAfter(42));
+        await died.opened;
+        return mergedBatch(1000);
+      },
+    });
+    await rig().serve(fakes, async () => {
+      const run = await rig().start('died', { heartbeatTimeoutMs: 1500 });
+      await until(() => fakes.of('mergeChunks').length, (calls) => calls === 1);
+      await run.signal('pause');
+      await inState(run, 'paused');
+      const [first] = fakes.of('mergeChunks');
+      await until(() => branch(run, first!.page, first!.batch), ({ state }) => state === 'paused');
+      await run.signal('resume');
+      expect(await run.result()).toMatchObject({ status: 'completed', lines: 43 });
+      died.open();
+    });
+    expect(fakes.of('mergeChunks').map((input) => ({ lines: linesAt(input), recovering: input.recovering }))).toEqual([{ lines: 0, recovering: false }, { lines: 42, recovering: true }]);
+  });
+});
+
+describe('cancel', () => {
+  it.each(['planPage', 'describeBatches', 'mergeChunks', 'verifyPage'] as const)('ends with a report when it comes while %s runs', async (name) => {
+    const reached = createGate();
+    const well = createFakes([2]).activities;
+    const fakes = createFakes([2], {
+      [name]: async (input: never) => {
+        reached.open();
+        if (name === 'mergeChunks') return interrupted(input);
+        await untilInterrupted(null);
+        if (name === 'describeBatches') return (well[name] as (input: never) => unknown)(input);
+        throw Context.current().cancellationSignal.reason as Error;
+      },
+    });
+    // What nobody interrupts is short.
+    if (name === 'describeBatches') fakes.activities.describeBatches = async (input) => { reached.open(); return well.describeBatches(input); };
+    await rig().serve(fakes, async () => {
+      const run = await rig().start(`cancel-during-${name}`);
+      await reached.opened;
+      await run.signal('cancel', { reason: 'enough' });
+      expect(await run.result()).toMatchObject({ status: 'cancelled' });
+    });
+    expect(fakes.of('writeReport')).toMatchObject([{ status: 'cancelled' }]);
+  });
+
+  it.each([['in one page', [2]], ['in several pages', [1, 1]]])('by the server is the same as the signal %s: what was done is in the report', async (_, pages) => {
+    const fakes = createFakes(pages, { mergeChunks: interrupted });
+    await rig().serve(fakes, async () => {
+      const run = await rig().start(`server-cancel-${pages.length}`);
+      await until(() => fakes.of('mergeChunks').length, (calls) => calls === 2);
+      await run.cancel();
+      expect(await run.result()).toMatchObject({ status: 'cancelled', lines: 20 });
+      expect(await progress(run)).toMatchObject({ phase: 'DONE', state: 'ended' });
+    });
+    expect(fakes.of('mergeChunks')).toHaveLength(2);
+  });
+
+  it('is final: a resume after it does nothing, and a paused run ends too', async () => {
+    const fakes = createFakes([2], { mergeChunks: interruptedOnce });
+    await rig().serve(fakes, async () => {
+      const run = await rig().start('cancelled-in-pause');
+      await until(() => fakes.of('mergeChunks').length, (calls) => calls === 2);
+      for (const message of ['pause', 'cancel', 'resume', 'pause']) await run.signal(message);
+      expect(await run.result()).toMatchObject({ status: 'cancelled', lines: 20 });
+    });
+    expect(fakes.of('mergeChunks')).toHaveLength(2);
+  });
+});
+
+describe('setLimits', () => {
+  it('reaches the running calls, in pages too, which go on from their cursors under the new limits', async () => {
+    const fakes = createFakes([1, 1], { mergeChunks: interruptedOnce });
+    await rig().serve(fakes, async () => {
+      const run = await rig().start('limits', { limits: { bytesPerSecond: 1_000_000 } });
+      await until(() => fakes.of('mergeChunks').length, (calls) => calls === 2);
+      const answer = await run.executeUpdate<Limits, [unknown]>('setLimits', { args: [{ downloads: 3, bytesPerSecond: '64KiB' }] });
+      expect(answer).toMatchObject({ downloads: 3, bytesPerSecond: 65536, uploads: 16 });
+      expect(await run.result()).toMatchObject({ status: 'completed', lines: 22 });
+    });
+    expect(fakes.of('mergeChunks').map(({ cursor, limits }) => ({ resumed: cursor !== null, ...limits }))).toMatchObject([
+      { resumed: false, downloads: 25, bytesPerSecond: 500_000 }, { resumed: false, downloads: 25, bytesPerSecond: 500_000 },
+      { resumed: true, downloads: 3, bytesPerSecond: 32768 }, { resumed: true, downloads: 3, bytesPerSecond: 32768 },
+    ]);
+  });
+
+  it('while a run is paused holds from its resume on', async () => {
+    const fakes = createFakes([1], { mergeChunks: interruptedOnce });
+    await rig().serve(fakes, async () => {
+      const run = await rig().start('limits-in-pause');
+      await until(() => fakes.of('mergeChunks').length, (calls) => calls === 1);
+      await run.signal('pause');
+      await inState(run, 'paused');
+      await run.executeUpdate('setLimits', { args: [{ downloads: 2 }] });
+      await run.signal('resume');
+      await run.result();
+    });
+    expect(fakes.of('mergeChunks').map(({ limits }) => limits.downloads)).toEqual([25, 2]);
+  });
+
+  it('refuses what makes no sense, and the run goes on as before', async () => {
+    const fakes = createFakes([1], { mergeChunks: interruptedOnce });
+    await rig().serve(fakes, async () => {
+      const run = await rig().start('refused');
+      await until(() => fakes.of('mergeChunks').length, (calls) => calls === 1);
+      for (const changes of [
+        undefined, null, '64KiB', [], {}, { download: 3 }, { downloads: 0 }, { downloads: '3' }, { parallelGroups: 1.5 }, { bytesPerSecond: 'fast' }, { bytesPerSecond: 10 },
+        { requestsPerSecond: {} }, { uploads: null },
+      ]) {
+        await expect(run.executeUpdate('setLimits', { args: [changes] })).rejects.toMatchObject({ cause: { type: 'TRB-INVALID-INPUT' } });
+      }
+      expect((await progress(run)).limits).toMatchObject({ downloads: 25, parallelGroups: 8 });
+      expect(fakes.of('mergeChunks')).toHaveLength(1);
+      await run.signal('pause');
+      await run.signal('resume');
+      expect(await run.result()).toMatchObject({ status: 'completed' });
+    });
+  });
+
+  it('is the only way: what a stranger sends as the message between parents and children changes nothing', async () => {
+    const fakes = createFakes([3], { mergeChunks: interruptedOnce });
+    await rig().serve(fakes, async () => {
+      const run = await rig().start('junk-limits', { limits: { parallelGroups: 3 } });
+      await until(() => fakes.of('mergeChunks').length, (calls) => calls === 3);
+      for (const args of [[], [null], ['fast'], [{ downloads: 3 }], [{ parallelGroups: 'many' }]]) await run.signal('limits', ...args);
+      expect((await progress(run)).limits).toMatchObject({ downloads: 25, parallelGroups: 3 });
+      await run.signal('pause');
+      await run.signal('resume');
+      expect(await run.result()).toMatchObject({ status: 'completed', done: { objects: 3 } });
+    });
+    expect(fakes.of('mergeChunks').map(({ limits }) => limits.downloads)).toEqual([25, 25, 25, 25, 25, 25]);
+  });
+});
