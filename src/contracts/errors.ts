@@ -59,7 +59,7 @@ export const ERRORS = {
   'TRB-SOURCE-GONE': permanent(EXIT.sourcesFailed, 'The source was deleted after it was planned.'),
   'TRB-SOURCE-DENIED': permanent(EXIT.sourcesFailed, 'Grant s3:GetObject on this key.'),
   'TRB-SOURCE-ARCHIVED': permanent(EXIT.sourcesFailed, 'Restore the source from its archive class first, or exclude it.'),
-  'TRB-SOURCE-CORRUPT': permanent(EXIT.sourcesFailed, 'The compressed data is damaged or cut off; its complete lines before the damage were kept.'),
+  'TRB-SOURCE-CORRUPT': permanent(EXIT.sourcesFailed, 'The data is damaged or cut off; its complete lines before the damage were kept.'),
   'TRB-SOURCE-ENCODING': permanent(EXIT.sourcesFailed, 'This compression is not supported; merge it as it is with compression.input none, or exclude it.'),
   'TRB-PLAN-LOST': permanent(EXIT.other, 'The plan in the control prefix is gone or changed; start a new run.'),
   'TRB-LIST-ORDER': permanent(EXIT.other, 'The store does not list keys in UTF-8 order, which exact merging needs.'),

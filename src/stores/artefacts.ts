@@ -4,6 +4,9 @@ import { isTributaryError, TributaryError } from '../contracts/errors.ts';
 import { bodyOf } from './body.ts';
 import type { CallOptions, ObjectRef, ObjectStore } from './object-store.ts';
 
+/** How often an artefact is read before it counts as changed. */
+const READS = 3;
+
 /** SHA-256 in lower-case hex: what artefacts are named by. */
 export function contentHash(bytes: Uint8Array | string): string {
   return createHash('sha256').update(bytes).digest('hex');
@@ -31,14 +34,17 @@ export async function putArtefact(store: ObjectStore, ref: ObjectRef, bytes: Uin
 export async function getArtefact(store: ObjectStore, ref: ObjectRef, expectedSha256: string, options: CallOptions = {}): Promise<Buffer> {
   const lost = (what: string, cause?: unknown): TributaryError =>
     new TributaryError('TRB-PLAN-LOST', `s3://${ref.bucket}/${ref.key} in store ${store.name} ${what}`, { store: store.name, bucket: ref.bucket, key: ref.key }, { cause });
-  let bytes: Buffer;
-  try {
-    bytes = await store.get(ref, options);
-  } catch (error) {
-    if (isTributaryError(error) && error.code === 'TRB-NO-SUCH-KEY') throw lost('is gone', error);
-    throw error;
+  let actual = '';
+  // Bytes can be damaged on their way.
+  for (let tries = 0; tries < READS; tries += 1) {
+    try {
+      const bytes = await store.get(ref, options);
+      actual = contentHash(bytes);
+      if (actual === expectedSha256) return bytes;
+    } catch (error) {
+      if (isTributaryError(error) && error.code === 'TRB-NO-SUCH-KEY') throw lost('is gone', error);
+      throw error;
+    }
   }
-  const actual = contentHash(bytes);
-  if (actual !== expectedSha256) throw lost(`was changed: its SHA-256 is ${actual}, where ${expectedSha256} was written`);
-  return bytes;
+  throw lost(`was changed: its SHA-256 is ${actual}, where ${expectedSha256} was written`);
 }

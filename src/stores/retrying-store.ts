@@ -4,14 +4,17 @@
  * Invariants:
  * - A transient failure is tried again after a back-off, for as long as the session has patience; a permanent one is thrown at once.
  * - Every wait ends at once with the reason of an aborted signal.
- * - `readInto` goes on from the byte it reached; bytes that arrived are never asked for again.
+ * - `readInto` goes on from the byte it reached; bytes that arrived are never asked for again. Where the store keeps a checksum of an object
+ *   that is read whole, the bytes are believed only if it holds: damage on the way passes with another try, else it is TRB-SOURCE-CORRUPT.
  * - A write with `ifNoneMatch` whose answer was lost is sent again; if the first try had been carried out, the second is refused: the caller
  *   gets TRB-CHUNK-CONFLICT and settles by `head` whose object it is. `completeUpload` is repeated while its upload is there; once it is
  *   gone, the caller gets TRB-NO-SUCH-KEY and settles by `head` too. What a success is worth that may be a repeated one, `head` says.
  * - Requests are counted when they are sent. `listParts` and `listUploads` count one a call, though a long list takes several.
  */
+import { crc32 } from '@node-rs/crc32';
+import { TributaryError } from '../contracts/errors.ts';
 import type { Requests } from '../contracts/tally.ts';
-import { classifyStoreError, isThrottle, type FailedCall } from './classify.ts';
+import { classifyStoreError, isThrottle, wrongAnswer, type FailedCall } from './classify.ts';
 import type { Clock } from './clock.ts';
 import type { Governor } from './governor.ts';
 import { InterruptedRead, type CallOptions, type CompleteRequest, type ObjectStore, type PartRequest, type PutRequest, type ReadRequest, type ReadResult } from './object-store.ts';
@@ -98,20 +101,31 @@ class Session {
 
   async #readInto(request: ReadRequest, into: Uint8Array, options: CallOptions): Promise<ReadResult> {
     await this.#bytePacer.take(request.lengthBytes, options.signal);
-    let reachedBytes = 0;
-    return this.#withRetries('readInto', request, options, async (progress) => {
-      const rest = reachedBytes === 0 ? request
-        : { ...request, offset: request.offset + reachedBytes, lengthBytes: request.lengthBytes - reachedBytes };
-      try {
-        return await this.#inner.readInto(rest, into.subarray(reachedBytes, request.lengthBytes), options);
-      } catch (error) {
-        if (error instanceof InterruptedRead) {
-          reachedBytes += error.receivedBytes;
-          progress();
+    const at = { reachedBytes: 0, isDamaged: false };
+    try {
+      return await this.#withRetries('readInto', request, options, async (progress) => {
+        const rest = at.reachedBytes === 0 ? request
+          : { ...request, offset: request.offset + at.reachedBytes, lengthBytes: request.lengthBytes - at.reachedBytes };
+        at.isDamaged = false;
+        try {
+          const room = into.subarray(at.reachedBytes, request.lengthBytes);
+          const result = await this.#inner.readInto(rest, room, options);
+          at.isDamaged = result.objectCrc32 !== undefined && result.objectCrc32 !== crc32(room);
+          if (at.isDamaged) throw wrongAnswer(this.#call('readInto', request), 'other bytes than its checksum says');
+          return result;
+        } catch (error) {
+          if (error instanceof InterruptedRead) {
+            at.reachedBytes += error.receivedBytes;
+            progress();
+          }
+          throw error;
         }
-        throw error;
-      }
-    });
+      });
+    } catch (error) {
+      if (!at.isDamaged) throw error;
+      const { bucket, key } = request;
+      throw new TributaryError('TRB-SOURCE-CORRUPT', `s3://${bucket}/${key} in store ${this.#inner.name} has other bytes than its checksum says`, { store: this.#inner.name, bucket, key }, { cause: error });
+    }
   }
 
   /** @param send one request; it may report progress, which makes its failure the first one again */

@@ -24,6 +24,14 @@ describe('artefacts', () => {
     await expect(getArtefact(store, ref, hash)).rejects.toMatchObject({ code: 'TRB-PLAN-LOST', message: expect.stringContaining('was changed') });
   });
 
+  it('are read again where their bytes were damaged on the way', async () => {
+    const store = createMemoryStore({ buckets: ['b'] });
+    await putArtefact(store, ref, Buffer.from('plan'));
+    let reads = 0;
+    const damaging = { ...store, get: async () => Buffer.from((reads += 1) < 3 ? 'plam' : 'plan') };
+    expect((await getArtefact(damaging, ref, contentHash('plan'))).toString()).toBe('plan');
+  });
+
   it('let every other error through', async () => {
     const store = createMemoryStore();
     await expect(getArtefact(store, ref, 'x')).rejects.toMatchObject({ code: 'TRB-NO-SUCH-BUCKET' });

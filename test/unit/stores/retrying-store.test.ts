@@ -273,3 +273,38 @@ describe('errors', () => {
     await expect(clock.run(session.store.head({ bucket: 'b', key: 'k' }))).rejects.toBeInstanceOf(TributaryError);
   });
 });
+
+describe('a source that is read whole and has a checksum', () => {
+  /** A store in which the first `damaged` reads of an object change one byte on the way. */
+  const openDamaging = (damaged: number): Setup & { readonly reads: () => number } => {
+    const setup = open(undefined);
+    let reads = 0;
+    const damaging: MemoryStore = {
+      ...setup.memory,
+      readInto: async (request, into, options) => {
+        const result = await setup.memory.readInto(request, into, options);
+        reads += 1;
+        if (reads <= damaged) into[1] = (into[1] ?? 0) ^ 1;
+        return result;
+      },
+    };
+    const session = withRetries(damaging, { patience: 'forever' }, { governor: setup.governor, clock: setup.clock, random: () => 0.5 });
+    return { ...setup, session, reads: () => reads };
+  };
+
+  it('is read again where a byte was changed on its way', async () => {
+    const { memory, session, clock, reads } = openDamaging(2);
+    const etag = memory.seed('b', 'k', 'content');
+    const into = Buffer.alloc(9);
+    await clock.run(session.store.readInto({ bucket: 'b', key: 'k', ifMatch: etag, offset: 0, lengthBytes: 7, sizeBytes: 7 }, into));
+    expect([into.toString('latin1', 0, 7), reads(), session.retries()]).toEqual(['content', 3, 2]);
+  });
+
+  it('is corrupt where that does not help', async () => {
+    const { memory, session, clock, reads } = openDamaging(99);
+    const etag = memory.seed('b', 'k', 'content');
+    const read = session.store.readInto({ bucket: 'b', key: 'k', ifMatch: etag, offset: 0, lengthBytes: 7, sizeBytes: 7 }, Buffer.alloc(7));
+    await expect(clock.run(read)).rejects.toMatchObject({ code: 'TRB-SOURCE-CORRUPT', message: expect.stringContaining('s3://b/k') });
+    expect(reads()).toBe(3);
+  });
+});
