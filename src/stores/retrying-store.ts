@@ -122,6 +122,7 @@ class Session {
         }
       });
     } catch (error) {
+      options.signal?.throwIfAborted();
       if (!at.isDamaged) throw error;
       const { bucket, key } = request;
       throw new TributaryError('TRB-SOURCE-CORRUPT', `s3://${bucket}/${key} in store ${this.#inner.name} has other bytes than its checksum says`, { store: this.#inner.name, bucket, key }, { cause: error });
