@@ -4,7 +4,9 @@ import type { DataActivities, MergeChunksInput } from '../contracts/activities.t
 import { mergeCursor, type MergeCursor } from '../contracts/cursor.ts';
 import { emptyTally, type Tally } from '../contracts/tally.ts';
 import { mergeBatch, startCursor } from '../pipeline/merge-batch.ts';
+import type { MergeBatchResult } from '../pipeline/merge-options.ts';
 import { batchFolder, RunRecords } from '../pipeline/run-records.ts';
+import { systemClock } from '../stores/clock.ts';
 import { boundary, interruption } from './boundary.ts';
 import type { ActivityDeps } from './deps.ts';
 import type { RunArtefacts } from './run-artefacts.ts';
@@ -26,10 +28,11 @@ export function createMergeChunks(deps: ActivityDeps, artefacts: RunArtefacts): 
         Context.current().heartbeat(reached);
       };
       const deadline = AbortSignal.timeout(CALL_MS);
-      checkpoint(await merge(deps, artefacts, input, cursor, { signal, deadline, recovering: input.recovering || info.attempt > 1, checkpoint }));
+      const merged = await merge(deps, artefacts, input, cursor, { signal, deadline, recovering: input.recovering || info.attempt > 1, checkpoint });
+      checkpoint(merged.cursor);
       // Only a cancel may be answered by a result: on the server's own pause or reset that would count as completion.
       if (signal.aborted && !cursor.done && !Context.current().cancellationDetails?.cancelRequested) throw interruption(signal, { checkpoint: () => cursor });
-      return { cursor, stalledAtGroup: null };
+      return merged;
     }, { checkpoint: () => cursor });
   };
 }
@@ -41,8 +44,8 @@ interface Conditions {
   readonly checkpoint: (cursor: MergeCursor) => void;
 }
 
-async function merge(deps: ActivityDeps, artefacts: RunArtefacts, input: MergeChunksInput, cursor: MergeCursor, conditions: Conditions): Promise<MergeCursor> {
-  const { run, planHash, page, batch: index, limits, onError } = input;
+async function merge(deps: ActivityDeps, artefacts: RunArtefacts, input: MergeChunksInput, cursor: MergeCursor, conditions: Conditions): Promise<MergeBatchResult> {
+  const { run, planHash, page, batch: index, limits, onError, untilGroup, maySplit } = input;
   const spec = await artefacts.spec(run, conditions.signal);
   const { reader } = await artefacts.plan(run, planHash);
   const batch = await artefacts.batch(run, planHash, page, index);
@@ -51,7 +54,7 @@ async function merge(deps: ActivityDeps, artefacts: RunArtefacts, input: MergeCh
   const source = spec.source.store === spec.target.store ? target : deps.stores.session(spec.source.store, rates);
   return mergeBatch({
     spec, stamp: run.stamp, batch, plan: reader, source, target, createOnce: run.createOnce, limits, onError, recovering: conditions.recovering,
-    records: new RunRecords(target.store, run.control, batchFolder(page, index)), slab: deps.slab,
+    untilGroup, maySplit, records: new RunRecords(target.store, run.control, batchFolder(page, index)), slab: deps.slab, clock: systemClock,
     deadline: conditions.deadline, interrupt: conditions.signal, onCheckpoint: conditions.checkpoint,
   }, cursor);
 }

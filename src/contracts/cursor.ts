@@ -8,7 +8,7 @@ const whole = z.int().min(0);
 
 /**
  * A position in the bytes of a batch: group of the batch, global plan row, offset into that source (decoded bytes where it is
- * compressed). A position at a source's end is written as the start of the next.
+ * compressed). The newline that a source lacks counts as one byte of it.
  */
 export const position = z.strictObject({ group: whole, row: whole, offset: whole });
 export type Position = z.infer<typeof position>;
@@ -20,20 +20,12 @@ export const tallySchema = z.strictObject({
   lines: whole, chunks: whole, chunkBytes: whole, requests, retries: whole, errors: z.record(z.string(), whole),
 });
 
-/** Sources that ended in a stretch of the batch: done, partial and failed ones as `[objects, listed bytes]`, and error counts. */
-export const endedSchema = z.strictObject({
-  done: z.tuple([whole, whole]), partial: z.tuple([whole, whole]), failed: z.tuple([whole, whole]),
-  errors: z.record(z.string(), whole),
-});
-export type Ended = z.infer<typeof endedSchema>;
-
-/** A chunk that is begun and not published. */
+/** A chunk that is begun and not published. Its upload is found by the chunk's key. */
 export const openChunk = z.strictObject({
   /** Number of the chunk in its group. */
   chunk: whole,
   /** Where the chunk starts. */
   start: position,
-  uploadId: z.string(),
   /** Parts 1..parts are acknowledged, with no gap. */
   parts: whole,
   /** CRC32 of the bytes of these parts, and where they end. */
@@ -42,8 +34,13 @@ export const openChunk = z.strictObject({
   /** Lines and bytes of the chunk up to `at`. */
   lines: whole,
   bytes: whole,
-  /** Sources that ended between `start` and `at`. */
-  ended: endedSchema,
+  /** Bytes before `at` that belong to a line of its source which goes on after `at`. */
+  tail: whole,
+  /**
+   * Sources that ended between `start` and `at`: objects and listed bytes; of partial ones also the bytes that were kept. Only
+   * where the failure records still say the same are the parts what the chunk needs.
+   */
+  ended: z.strictObject({ done: z.tuple([whole, whole]), partial: z.tuple([whole, whole, whole]), failed: z.tuple([whole, whole]) }),
   /** Whether the chunk is complete at `at`, so that only its completion is left. */
   closed: z.boolean(),
 });
@@ -57,7 +54,7 @@ export const mergeCursor = z.strictObject({
   chunk: whole,
   /** Counts of everything before `low`. */
   tally: tallySchema,
-  /** Begun uploads from `low` on, in order. */
+  /** Begun uploads from `low` on, in order; of more than fit into 1 KiB those with the most bytes. */
   open: z.array(openChunk).max(4),
   done: z.boolean(),
 });

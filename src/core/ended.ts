@@ -1,14 +1,26 @@
 /** Arithmetic on what ended in a stretch of a batch. Values are immutable: positions share them. */
-import type { Ended } from '../contracts/cursor.ts';
 import type { Tally } from '../contracts/tally.ts';
 
-export const NOTHING_ENDED: Ended = { done: [0, 0], partial: [0, 0], failed: [0, 0], errors: {} };
+/** Sources by outcome: how many, their listed bytes, and of partial ones the bytes that were kept; and error counts by code. */
+export interface Ended {
+  readonly done: readonly [objects: number, bytes: number];
+  readonly partial: readonly [objects: number, bytes: number, kept: number];
+  readonly failed: readonly [objects: number, bytes: number];
+  readonly errors: Readonly<Record<string, number>>;
+}
+
+/** Why a source is not whole: what its failure record says. */
+export interface Defect { readonly outcome: 'partial' | 'failed'; readonly code: string; readonly keep: number }
+
+export const NOTHING_ENDED: Ended = { done: [0, 0], partial: [0, 0, 0], failed: [0, 0], errors: {} };
 
 /** `ended` and one source more. */
-export function withSource(ended: Ended, outcome: 'done' | 'partial' | 'failed', sizeBytes: number, code?: string): Ended {
-  const [objects, bytes] = ended[outcome];
-  const errors = code === undefined ? ended.errors : { ...ended.errors, [code]: (ended.errors[code] ?? 0) + 1 };
-  return { ...ended, [outcome]: [objects + 1, bytes + sizeBytes], errors };
+export function withSource(ended: Ended, sizeBytes: number, defect: Defect | null): Ended {
+  if (!defect) return { ...ended, done: [ended.done[0] + 1, ended.done[1] + sizeBytes] };
+  const errors = { ...ended.errors, [defect.code]: (ended.errors[defect.code] ?? 0) + 1 };
+  if (defect.outcome === 'failed') return { ...ended, failed: [ended.failed[0] + 1, ended.failed[1] + sizeBytes], errors };
+  const [objects, bytes, kept] = ended.partial;
+  return { ...ended, partial: [objects + 1, bytes + sizeBytes, kept + defect.keep], errors };
 }
 
 /** The sum of two stretches that do not overlap. */
@@ -22,14 +34,18 @@ export function subtractEnded(a: Ended, b: Ended): Ended {
 }
 
 function combine(a: Ended, b: Ended, sign: 1 | -1): Ended {
-  const pair = (x: readonly [number, number], y: readonly [number, number]): [number, number] => [x[0] + sign * y[0], x[1] + sign * y[1]];
   let errors = a.errors;
   for (const [code, count] of Object.entries(b.errors)) {
     const { [code]: before = 0, ...others } = errors;
     const after = before + sign * count;
     errors = after === 0 ? others : { ...others, [code]: after };
   }
-  return { done: pair(a.done, b.done), partial: pair(a.partial, b.partial), failed: pair(a.failed, b.failed), errors };
+  return {
+    done: [a.done[0] + sign * b.done[0], a.done[1] + sign * b.done[1]],
+    partial: [a.partial[0] + sign * b.partial[0], a.partial[1] + sign * b.partial[1], a.partial[2] + sign * b.partial[2]],
+    failed: [a.failed[0] + sign * b.failed[0], a.failed[1] + sign * b.failed[1]],
+    errors,
+  };
 }
 
 /** `tally` with the sources of `ended` added. */

@@ -1,54 +1,33 @@
-/** Decides which open uploads of a cursor are carried on. Of what the store lists, parts are trusted by their CRC, never by size. */
+/** Decides which open chunks of a cursor are carried on from their last acknowledged part. */
 import type { OpenChunk } from '../contracts/cursor.ts';
-import type { MergeSpec } from '../contracts/merge.ts';
-import type { PlannedBatch } from '../contracts/plan.ts';
-import type { FailureRecord } from '../contracts/records.ts';
-import { combineCrc32 } from '../core/crc32.ts';
-import { chunkKey } from '../core/names.ts';
-import type { StoreSession } from '../stores/registry.ts';
-import type { OpenedUpload } from './chunk-writer.ts';
-import { trustedParts } from './uploads.ts';
-
-export interface AdoptedUpload { readonly open: OpenChunk; readonly upload: OpenedUpload }
-
-export interface AdoptOptions {
-  readonly spec: MergeSpec;
-  readonly stamp: string;
-  readonly batch: PlannedBatch;
-  readonly target: StoreSession;
-}
+import type { Ended } from '../core/ended.ts';
+import type { ChunkObject } from './publish.ts';
+import { endedBetween, type ReadingOptions } from './reading-list.ts';
+import type { AdoptedChunk, UploadOpener } from './uploads.ts';
 
 /**
- * @param failures records that hold now: a part beyond what they keep of a source has the wrong bytes
- * @returns the uploads whose acknowledged parts are all there, in order. The others are written again from their chunk's start;
- *   what is right of them is then found part by part.
+ * A chunk follows from the plan and the failure records. So an open one is carried on where the records of the sources in it are
+ * still those it was made under, and the store has its parts.
+ * @param objectOf the object of a chunk of a group
+ * @returns the chunks that are carried on, in order. The others are written again from their start; what is right of their uploads
+ *   is then found part by part.
  */
-export async function adoptUploads(
-  options: AdoptOptions, open: readonly OpenChunk[], failures: ReadonlyMap<number, FailureRecord>, signal: AbortSignal,
-): Promise<AdoptedUpload[]> {
-  const { spec, stamp, batch, target } = options;
-  const adopted: AdoptedUpload[] = [];
+export async function adoptChunks(
+  options: ReadingOptions, open: readonly OpenChunk[], objectOf: (group: number, chunk: number) => ChunkObject, opener: UploadOpener,
+): Promise<AdoptedChunk[]> {
+  const adopted: AdoptedChunk[] = [];
   for (const chunk of open) {
-    const planned = batch.groups[chunk.start.group];
-    const record = failures.get(chunk.at.row);
-    if (!planned || chunk.parts === 0 || (record && chunk.at.offset > record.keep)) continue;
-    const key = chunkKey(spec.target.prefix, planned.dir, stamp, chunk.chunk, planned.ext);
-    const listed = await target.store.listParts({ bucket: spec.target.bucket, key, uploadId: chunk.uploadId }, { signal });
-    if (!listed) continue;
-    const upload = { uploadId: chunk.uploadId, parts: trustedParts(listed) };
-    if (hasParts(upload, chunk)) adopted.push({ open: chunk, upload });
+    const record = options.records.get(chunk.at.row);
+    if (chunk.parts === 0 || (record && chunk.at.offset > record.keep)) continue;
+    const ended = await endedBetween(options, chunk.start, chunk.at);
+    if (!isSame(ended, chunk.ended)) continue;
+    const destination = await opener.acknowledged(objectOf(chunk.start.group, chunk.chunk), chunk);
+    if (destination) adopted.push({ open: chunk, ended, destination });
   }
   return adopted;
 }
 
-function hasParts({ parts }: OpenedUpload, open: OpenChunk): boolean {
-  let sum = 0;
-  let bytes = 0;
-  for (let partNumber = 1; partNumber <= open.parts; partNumber += 1) {
-    const part = parts.get(partNumber);
-    if (part?.crc32 === undefined) return false;
-    sum = combineCrc32(sum, part.crc32, part.sizeBytes);
-    bytes += part.sizeBytes;
-  }
-  return sum === open.crc32 && bytes === open.bytes;
+/** Records of a row only ever come, or get a smaller `keep`: so equal counts and an equal sum of what is kept mean equal records. */
+function isSame(ended: Ended, before: OpenChunk['ended']): boolean {
+  return (['done', 'partial', 'failed'] as const).every((outcome) => ended[outcome].every((count, index) => count === before[outcome][index]));
 }

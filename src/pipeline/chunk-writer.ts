@@ -1,43 +1,40 @@
 /**
- * One chunk on its way to S3. It owns the bytes of the part that is forming, the upload, and what is known of its parts.
+ * One chunk on its way to S3. It owns the bytes of the part that is forming, where the parts go, and what is known of them.
  *
  * Invariants:
  * W1. Parts close at `partBytes` counted from the chunk's start, so a part is a pure function of the chunk's content.
  * W2. A chunk that ends within its first part is one PutObject; every other is a multipart upload.
  * W3. `acknowledged` describes an unbroken run of parts from the first one; it never goes back.
- * W4. Pieces are released when their part is acknowledged, or by `discard`, and only once.
+ * W4. Pieces are released when their part is acknowledged or given up, or by `discard`, and only once.
  */
 import { crc32 } from '@node-rs/crc32';
-import { TributaryError } from '../contracts/errors.ts';
-import type { Ended, OpenChunk, Position } from '../contracts/cursor.ts';
+import { isTributaryError, TributaryError } from '../contracts/errors.ts';
+import type { OpenChunk, Position } from '../contracts/cursor.ts';
 import type { OutputOptions } from '../contracts/merge.ts';
 import { combineCrc32 } from '../core/crc32.ts';
-import type { Body, UploadedPart } from '../stores/object-store.ts';
-import { chunkMetadata, completeOnce, putOnce, type ChunkObject, type PublishContext } from './publish.ts';
+import { addEnded, subtractEnded, type Ended } from '../core/ended.ts';
+import type { Body } from '../stores/object-store.ts';
+import { completeOnce, judge, putOnce, type ChunkObject, type PublishContext } from './publish.ts';
+import { Restart } from './restart.ts';
 import { viewOf, type Piece } from './slab.ts';
+import type { AdoptedChunk, Destination } from './uploads.ts';
 
 /** Limit of S3: parts are numbered from 1 to 10,000. */
 const MAX_PARTS = 10_000;
 
-/** A place in the chunk where a part ends. */
+/** A place behind some byte of the chunk. */
 export interface Mark {
   readonly at: Position;
+  /** Of the chunk, up to here. */
   readonly lines: number;
   readonly bytes: number;
+  /** Bytes of the line that goes on here. */
+  readonly tail: number;
+  /** What ended in the batch before the source of `at`. */
   readonly ended: Ended;
 }
 
 interface Acknowledged extends Mark { readonly parts: number; readonly crc32: number }
-
-/** The upload is gone, or its bytes can no longer be trusted: the chunk is to be written again from its start. */
-export class ChunkRestart extends Error {
-  override readonly name = 'ChunkRestart';
-  readonly writer: ChunkWriter;
-  constructor(writer: ChunkWriter, why: string) {
-    super(why);
-    this.writer = writer;
-  }
-}
 
 export interface ChunkWriterOptions {
   readonly object: ChunkObject;
@@ -50,28 +47,23 @@ export interface ChunkWriterOptions {
   readonly partBytes: number;
   /** Runs requests, a bounded number at a time. */
   readonly lane: <T>(task: () => Promise<T>) => Promise<T>;
-  /** Finds an upload to carry on for this key, or begins one. Called at most once, before the first part. */
-  readonly openUpload: (object: ChunkObject, metadata: Readonly<Record<string, string>>) => Promise<OpenedUpload>;
+  /** Finds or begins the upload. Called at most once, before the first part. */
+  readonly openUpload: (object: ChunkObject) => Promise<Destination>;
+  readonly onPublished: (writer: ChunkWriter) => void;
   readonly onError: (error: unknown) => void;
 }
 
-/** An upload, and the parts that the store lists for it by number. */
-export interface OpenedUpload { readonly uploadId: string; readonly parts: ReadonlyMap<number, UploadedPart> }
-
 export class ChunkWriter {
   readonly options: ChunkWriterOptions;
-  lines = 0;
-  bytes = 0;
   closed = false;
-  /** Where the chunk ends; known once it is closed. */
-  end: Position;
   /** Set when the chunk is published. */
   published: { readonly etag: string; readonly crc32: number } | null = null;
+  #mark: Mark;
   #forming: Piece[] = [];
   #formingBytes = 0;
   #partCount = 0;
-  #upload: Promise<OpenedUpload> | null = null;
-  #uploadId: string | null = null;
+  #opening: Promise<Destination> | null = null;
+  #destination: Destination | null = null;
   readonly #parts = new Map<number, { readonly etag: string; readonly crc32: number; readonly sizeBytes: number }>();
   readonly #marks = new Map<number, Mark>();
   readonly #pending = new Set<Promise<void>>();
@@ -79,23 +71,27 @@ export class ChunkWriter {
 
   constructor(options: ChunkWriterOptions) {
     this.options = options;
-    this.end = options.start;
-    this.#acknowledged = { at: options.start, lines: 0, bytes: 0, ended: options.endedAtStart, parts: 0, crc32: 0 };
+    this.#mark = { at: options.start, lines: 0, bytes: 0, tail: 0, ended: options.endedAtStart };
+    this.#acknowledged = { ...this.#mark, parts: 0, crc32: 0 };
   }
 
-  /** Carries on an upload that an earlier attempt began: its first `open.parts` parts are there and trusted. */
-  static adopt(options: ChunkWriterOptions, open: OpenChunk, upload: OpenedUpload, endedAt: Ended): ChunkWriter {
+  /** Carries a chunk on after its acknowledged parts. */
+  static adopt(options: ChunkWriterOptions, { open, ended, destination }: AdoptedChunk): ChunkWriter {
     const writer = new ChunkWriter(options);
-    writer.#upload = Promise.resolve(upload);
-    writer.#uploadId = upload.uploadId;
+    writer.#opening = Promise.resolve(destination);
+    writer.#destination = destination;
     writer.#partCount = open.parts;
-    for (const part of upload.parts.values()) {
+    for (const part of destination.kind === 'upload' ? destination.parts.values() : []) {
       if (part.partNumber <= open.parts) writer.#parts.set(part.partNumber, { etag: part.etag, crc32: part.crc32 ?? 0, sizeBytes: part.sizeBytes });
     }
-    writer.lines = open.lines;
-    writer.bytes = open.bytes;
-    writer.#acknowledged = { at: open.at, lines: open.lines, bytes: open.bytes, ended: endedAt, parts: open.parts, crc32: open.crc32 };
+    writer.#mark = { at: open.at, lines: open.lines, bytes: open.bytes, tail: open.tail, ended: addEnded(options.endedAtStart, ended) };
+    writer.#acknowledged = { ...writer.#mark, parts: open.parts, crc32: open.crc32 };
     return writer;
+  }
+
+  /** Where the bytes that were pushed end. */
+  get mark(): Mark {
+    return this.#mark;
   }
 
   /** Bytes until the forming part is full. */
@@ -107,72 +103,69 @@ export class ChunkWriter {
     return this.#formingBytes;
   }
 
-  /** Takes over the piece's reference. `piece` is at most `roomBytes` long. */
-  push(piece: Piece, lines: number): void {
+  /** Takes over the piece's reference. `piece` is at most `roomBytes` long, and ends at `mark`. */
+  push(piece: Piece, mark: Mark): void {
     const last = this.#forming.at(-1);
-    const sizeBytes = piece.end - piece.start;
     if (last && last.slot === piece.slot && last.end === piece.start) {
       this.#forming[this.#forming.length - 1] = { ...last, end: piece.end };
       piece.slot.release();
     } else {
       this.#forming.push(piece);
     }
-    this.#formingBytes += sizeBytes;
-    this.bytes += sizeBytes;
-    this.lines += lines;
+    this.#formingBytes += piece.end - piece.start;
+    this.#mark = mark;
   }
 
-  /** Takes the last `sizeBytes` back, which hold no line end. They are still in the forming part. */
-  truncate(sizeBytes: number): void {
-    this.bytes -= sizeBytes;
-    this.#formingBytes -= sizeBytes;
+  /** Goes back to `mark`, behind which all bytes are still in the forming part. */
+  truncate(mark: Mark): void {
+    const sizeBytes = this.#mark.bytes - mark.bytes;
     for (let left = sizeBytes; left > 0;) {
       const last = this.#forming.pop();
-      if (!last) throw new Error('more bytes were taken back than the forming part holds');
+      if (!last) throw new TributaryError('TRB-INTERNAL', 'more bytes were taken back than the forming part holds');
       const lastBytes = last.end - last.start;
       if (lastBytes > left) this.#forming.push({ ...last, end: last.end - left });
       else last.slot.release();
       left -= Math.min(left, lastBytes);
     }
+    this.#formingBytes -= sizeBytes;
+    this.#mark = mark;
   }
 
-  /** Ends the forming part at `mark` and starts to send it. @throws TRB-CHUNK-TOO-LARGE */
-  closePart(mark: Mark): void {
-    const { options } = this;
-    this.#partCount += 1;
-    const partNumber = this.#partCount;
-    if (partNumber > MAX_PARTS) {
-      throw new TributaryError('TRB-CHUNK-TOO-LARGE', `a chunk of s3://${options.object.bucket}/${options.object.key} passes ${MAX_PARTS} parts of ${options.partBytes} bytes; `
-        + `set partBytes to ${options.partBytes * 2} or more, or merge fewer lines per chunk`, { bucket: options.object.bucket, key: options.object.key });
+  /** Ends the forming part here and starts to send it. @throws TRB-CHUNK-TOO-LARGE */
+  closePart(): void {
+    const { object, partBytes, openUpload } = this.options;
+    if (this.#partCount === MAX_PARTS) {
+      throw new TributaryError('TRB-CHUNK-TOO-LARGE', `a chunk of s3://${object.bucket}/${object.key} passes ${MAX_PARTS} parts of ${partBytes} bytes; `
+        + `set partBytes to ${partBytes * 2} or more, or merge fewer lines per chunk`, { bucket: object.bucket, key: object.key });
     }
-    const pieces = this.#takeForming();
-    this.#marks.set(partNumber, mark);
-    this.#upload ??= options.openUpload(options.object, chunkMetadata(options.output, options.object.token)).then((upload) => {
-      this.#uploadId = upload.uploadId;
-      return upload;
+    this.#partCount += 1;
+    this.#marks.set(this.#partCount, this.#mark);
+    this.#opening ??= openUpload(object).then((destination) => {
+      this.#destination = destination;
+      return destination;
     });
-    this.#track(this.#sendPart(partNumber, pieces));
+    this.#track(this.#sendPart(this.#partCount, this.#takeForming(), this.#opening));
   }
 
-  /** The chunk ends here. Publishing goes on by itself; `published` is set at its end, and `onPublished` called. */
-  finish(end: Position, endedAt: Ended, onPublished: () => void): void {
+  /** The chunk ends here. Publishing goes on by itself; `onPublished` is called at its end. */
+  finish(): void {
     this.closed = true;
-    this.end = end;
-    if (!this.#upload) {
-      this.#track(this.#putWhole(onPublished));
+    if (!this.#opening) {
+      this.#track(this.#putWhole());
       return;
     }
-    if (this.#formingBytes > 0) this.closePart({ at: end, lines: this.lines, bytes: this.bytes, ended: endedAt });
-    this.#track(this.#complete([...this.#pending], onPublished));
+    if (this.#formingBytes > 0) this.closePart();
+    this.#track(this.#complete([...this.#pending], this.#opening));
   }
 
   /** For the cursor; null while there is no upload to carry on. */
-  open(subtract: (a: Ended, b: Ended) => Ended): OpenChunk | null {
+  open(): OpenChunk | null {
     const { chunk, start, endedAtStart } = this.options;
-    if (!this.#uploadId || this.published) return null;
-    const { at, lines, bytes, ended, parts, crc32: prefixCrc32 } = this.#acknowledged;
+    if (!this.#destination || this.published) return null;
+    const { at, lines, bytes, tail, ended, parts, crc32: prefixCrc32 } = this.#acknowledged;
+    const { done, partial, failed } = subtractEnded(ended, endedAtStart);
     return {
-      chunk, start, uploadId: this.#uploadId, parts, crc32: prefixCrc32, at, lines, bytes, ended: subtract(ended, endedAtStart),
+      chunk, start, parts, crc32: prefixCrc32, at, lines, bytes, tail, ended: { done: [...done], partial: [...partial], failed: [...failed] },
       closed: this.closed && parts === this.#partCount && this.#formingBytes === 0,
     };
   }
@@ -199,27 +192,29 @@ export class ChunkWriter {
     this.#pending.add(tracked);
   }
 
-  async #sendPart(partNumber: number, pieces: readonly Piece[]): Promise<void> {
-    const { object, lane, context } = this.options;
+  async #sendPart(partNumber: number, pieces: readonly Piece[], opening: Promise<Destination>): Promise<void> {
+    const { object, lane } = this.options;
     try {
       const body = bodyOf(pieces);
       // Not within the lane: opening may wait for another chunk, which needs lanes to end.
-      const upload = await this.#upload;
-      if (!upload) throw new Error('a part was sent before its upload was opened');
-      await lane(async () => {
-        const there = upload.parts.get(partNumber);
-        // A part that an earlier attempt sent, with these very bytes, is not sent again.
-        const same = there?.sizeBytes === body.sizeBytes && there.crc32 === body.crc32;
-        const { etag } = same ? there : await context.store.uploadPart({ ...object, uploadId: upload.uploadId, partNumber, body }, { signal: context.signal });
-        this.#parts.set(partNumber, { etag, crc32: body.crc32, sizeBytes: body.sizeBytes });
-      });
+      const destination = await opening;
+      const etag = destination.kind === 'published' ? '' : await lane(() => this.#etagOf(partNumber, body, destination));
+      this.#parts.set(partNumber, { etag, crc32: body.crc32, sizeBytes: body.sizeBytes });
       this.#advance();
     } catch (error) {
-      if (error instanceof TributaryError && error.code === 'TRB-NO-SUCH-KEY') throw new ChunkRestart(this, `the upload of s3://${object.bucket}/${object.key} is gone`);
+      if (isTributaryError(error) && error.code === 'TRB-NO-SUCH-KEY') throw new Restart('upload', `the upload of s3://${object.bucket}/${object.key} is gone`);
       throw error;
     } finally {
       for (const piece of pieces) piece.slot.release();
     }
+  }
+
+  /** A part that an earlier attempt sent, with these very bytes, is not sent again. */
+  async #etagOf(partNumber: number, body: Body, { uploadId, parts }: Destination & { kind: 'upload' }): Promise<string> {
+    const { object: { bucket, key }, context: { store, signal } } = this.options;
+    const there = parts.get(partNumber);
+    if (there?.sizeBytes === body.sizeBytes && there.crc32 === body.crc32) return there.etag;
+    return (await store.uploadPart({ bucket, key, uploadId, partNumber, body }, { signal })).etag;
   }
 
   #advance(): void {
@@ -233,31 +228,37 @@ export class ChunkWriter {
     }
   }
 
-  async #putWhole(onPublished: () => void): Promise<void> {
+  async #putWhole(): Promise<void> {
     const { object, output, lane, context } = this.options;
     const pieces = this.#takeForming();
     try {
       const body = bodyOf(pieces);
-      const etag = await lane(() => putOnce(context, object, body, output));
-      this.published = { etag, crc32: body.crc32 };
-      onPublished();
+      this.#publish(await lane(() => putOnce(context, object, body, output)), body.crc32);
     } finally {
       for (const piece of pieces) piece.slot.release();
     }
   }
 
-  async #complete(parts: readonly Promise<void>[], onPublished: () => void): Promise<void> {
-    await Promise.all(parts);
+  async #complete(sending: readonly Promise<void>[], opening: Promise<Destination>): Promise<void> {
+    await Promise.all(sending);
     const { object, lane, context } = this.options;
-    const upload = await this.#upload;
+    const { parts, bytes: sizeBytes, crc32: wholeCrc32 } = this.#acknowledged;
     // A part failed: its error went to onError already.
-    if (!upload || this.#acknowledged.parts !== this.#partCount) return;
+    if (parts !== this.#partCount) return;
+    const destination = await opening;
+    if (destination.kind === 'published') {
+      this.#publish(judge(object, { sizeBytes, crc32: wholeCrc32 }, destination.object), wholeCrc32);
+      return;
+    }
     const listed = [...this.#parts].sort(([a], [b]) => a - b).map(([partNumber, part]) => ({ partNumber, etag: part.etag, crc32: part.crc32 }));
-    const { crc32: wholeCrc32 } = this.#acknowledged;
-    const etag = await lane(() => completeOnce(context, object, { uploadId: upload.uploadId, parts: listed, sizeBytes: this.bytes, crc32: wholeCrc32 }));
-    if (etag === null) throw new ChunkRestart(this, `neither the upload nor the object of s3://${object.bucket}/${object.key} is there`);
-    this.published = { etag, crc32: wholeCrc32 };
-    onPublished();
+    const etag = await lane(() => completeOnce(context, object, { uploadId: destination.uploadId, parts: listed, sizeBytes, crc32: wholeCrc32 }));
+    if (etag === null) throw new Restart('upload', `neither the upload nor the object of s3://${object.bucket}/${object.key} is there`);
+    this.#publish(etag, wholeCrc32);
+  }
+
+  #publish(etag: string, sum: number): void {
+    this.published = { etag, crc32: sum };
+    this.options.onPublished(this);
   }
 }
 

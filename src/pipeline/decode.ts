@@ -132,7 +132,7 @@ class ZstdDecoder implements Decoder {
     while (rest.length > 0) {
       if (!this.#inflation) {
         if (rest.length < ZSTD_MAGIC.length) {
-          this.#head = rest.slice();
+          this.#head = Buffer.from(rest);
           return;
         }
         if (!startsFrame(rest)) throw corrupt('zstd', 'bytes after the last frame are no frame');

@@ -1,27 +1,27 @@
 /**
- * The chunks of one call that are begun and not yet in the chunk index, in order, and the cursor that follows from them.
+ * The chunks of one attempt that are begun and not yet in the chunk index, in order, and the cursor that follows from them.
  *
  * Invariants:
  * L1. Everything before `low` is published, and its rows were written: the index is never behind the cursor.
  * L2. `low` is the start of the first chunk that is not in the index, or the position of the reading where there is none.
  * L3. Rows leave in the order of the chunks, each once.
+ * L4. A cursor is at most `CURSOR_BYTES` long.
  */
-import type { Ended, MergeCursor, OpenChunk, Position } from '../contracts/cursor.ts';
+import type { MergeCursor, OpenChunk, Position } from '../contracts/cursor.ts';
 import type { ChunkRow } from '../contracts/records.ts';
-import type { Requests, Tally } from '../contracts/tally.ts';
-import { addRequests } from '../contracts/tally.ts';
-import { subtractEnded, tallyWithEnded } from '../core/ended.ts';
+import { addRequests, type Requests, type Tally } from '../contracts/tally.ts';
+import { tallyWithEnded, type Ended } from '../core/ended.ts';
 import type { ChunkWriter } from './chunk-writer.ts';
 
-/** Open uploads that a cursor holds, so that it stays under 1 KiB. */
-export const CURSOR_UPLOADS = 4;
+const CURSOR_BYTES = 1024;
+const CURSOR_CHUNKS = 4;
 
 /** Where the reading is: the next byte to come, the number of the chunk it would begin, and what ended before it. */
 export interface ReadingPoint { readonly at: Position; readonly chunk: number; readonly ended: Ended }
 
 export interface LedgerOptions {
   readonly base: Tally;
-  /** Requests and retries of this call so far, beside those in `base`. */
+  /** Requests and retries of this attempt so far, beside those in `base`. */
   readonly counts: () => { readonly requests: Requests; readonly retries: number };
   readonly dirOf: (group: number) => string;
 }
@@ -60,12 +60,11 @@ export class Ledger {
   /** Rows of the published chunks that no unpublished one precedes. They stay until `indexed`. */
   publishedRows(): ChunkRow[] {
     const rows: ChunkRow[] = [];
-    for (const writer of this.#chunks) {
-      if (!writer.published) break;
-      const { options: { group, chunk, object, start }, lines, bytes, end, published } = writer;
+    for (const { published, mark: { at, lines, bytes }, options: { group, chunk, object, start } } of this.#chunks) {
+      if (!published) break;
       rows.push({
         key: object.key, group, dir: this.#options.dirOf(group), chunk, lines, bytes, crc32: published.crc32, etag: published.etag,
-        start: [start.row, start.offset], end: [end.row, end.offset],
+        start: [start.row, start.offset], end: [at.row, at.offset],
       });
     }
     return rows;
@@ -73,9 +72,9 @@ export class Ledger {
 
   /** The first `count` chunks are in the index now. */
   indexed(count: number): void {
-    for (const writer of this.#chunks.splice(0, count)) {
-      this.#lines += writer.lines;
-      this.#bytes += writer.bytes;
+    for (const { mark } of this.#chunks.splice(0, count)) {
+      this.#lines += mark.lines;
+      this.#bytes += mark.bytes;
       this.#count += 1;
     }
   }
@@ -90,19 +89,13 @@ export class Ledger {
     for (const writer of this.#chunks) writer.discard();
   }
 
-  /** @param without a chunk whose upload is not to be carried on */
-  cursor(reading: ReadingPoint, done: boolean, without: ChunkWriter | null = null): MergeCursor {
+  /** @param ahead chunks that the reading has not reached, and that are carried on when it does */
+  cursor(reading: ReadingPoint, done: boolean, ahead: readonly OpenChunk[]): MergeCursor {
     const first = this.#chunks[0];
     const { base, counts } = this.#options;
     const { requests, retries } = counts();
-    const ended = first ? first.options.endedAtStart : reading.ended;
-    const counted = tallyWithEnded(base, ended);
-    const open: OpenChunk[] = [];
-    for (const writer of this.#chunks) {
-      const entry = writer === without ? null : writer.open(subtractEnded);
-      if (entry && open.length < CURSOR_UPLOADS) open.push(entry);
-    }
-    return {
+    const counted = tallyWithEnded(base, first ? first.options.endedAtStart : reading.ended);
+    const cursor: MergeCursor = {
       v: 1,
       low: first ? first.options.start : reading.at,
       chunk: first ? first.options.chunk : reading.chunk,
@@ -110,8 +103,21 @@ export class Ledger {
         ...counted, lines: counted.lines + this.#lines, chunks: counted.chunks + this.#count, chunkBytes: counted.chunkBytes + this.#bytes,
         requests: addRequests(counted.requests, requests), retries: counted.retries + retries,
       },
-      open,
+      open: [],
       done,
     };
+    const open = this.#chunks.map((writer) => writer.open()).filter((chunk) => chunk !== null);
+    return { ...cursor, open: fitting([...open, ...ahead], CURSOR_BYTES - JSON.stringify(cursor).length) };
   }
+}
+
+/** Of the open chunks those with the most bytes to lose, in order. The others are found again by their keys. */
+function fitting(open: readonly OpenChunk[], roomBytes: number): OpenChunk[] {
+  const chosen = new Set<OpenChunk>();
+  let left = roomBytes;
+  for (const chunk of [...open].sort((a, b) => b.bytes - a.bytes).slice(0, CURSOR_CHUNKS)) {
+    left -= JSON.stringify(chunk).length + 1;
+    if (left >= 0) chosen.add(chunk);
+  }
+  return open.filter((chunk) => chosen.has(chunk));
 }

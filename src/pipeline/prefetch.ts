@@ -10,28 +10,34 @@
 import { isTributaryError, type TributaryError } from '../contracts/errors.ts';
 import { encodingOf, type Encoding } from '../core/keys.ts';
 import type { ObjectStore } from '../stores/object-store.ts';
-import type { ReadingItem, SourceStretch } from './reading-list.ts';
+import type { Jump, ReadingItem, SourceStretch } from './reading-list.ts';
 import { SLOT_BYTES, viewOf, type Piece, type Reservation, type Slot } from './slab.ts';
+import { orAborted } from './waiting.ts';
 
 /** Ranges of large sources; small ones are read whole. */
-export const RANGE_BYTES = SLOT_BYTES;
+const RANGE_BYTES = SLOT_BYTES;
 
-/** Fetches that wait to be consumed, at most: bounds what tiny sources cost beside their bytes. */
+/** Events that wait to be consumed, at most: bounds what tiny sources cost beside their bytes. */
 const QUEUE_LIMIT = 4096;
 
-export type Fetched =
-  | { readonly kind: 'jump'; readonly item: Extract<ReadingItem, { kind: 'jump' }> }
-  /** The start of a stretch. Its pieces follow, and start at byte `firstOffset` of the stored object. */
-  | { readonly kind: 'begin'; readonly stretch: SourceStretch; readonly encoding: Encoding; readonly firstOffset: number }
-  | { readonly kind: 'piece'; readonly piece: Piece }
-  /** The stretch breaks here; none of its pieces follow. */
-  | { readonly kind: 'broken'; readonly error: TributaryError }
-  | { readonly kind: 'end'; readonly stretch: SourceStretch };
+/** The start of a stretch. Its pieces follow, and start at byte `firstOffset` of the stored object. */
+interface Begin { readonly kind: 'begin'; readonly stretch: SourceStretch; readonly encoding: Encoding; readonly firstOffset: number }
+interface End { readonly kind: 'end'; readonly stretch: SourceStretch }
 
-interface Fetch {
-  readonly fetched: Fetched | null;
-  readonly stretch: SourceStretch | null;
-  readonly arrival: Promise<Piece> | null;
+export type Fetched =
+  | Jump | Begin | End
+  | { readonly kind: 'piece'; readonly piece: Piece }
+  /** The stretch breaks here; none of its pieces follow, and no end. */
+  | { readonly kind: 'broken'; readonly error: TributaryError };
+
+/** A request on its way. */
+interface Fetch { readonly kind: 'fetch'; readonly stretch: SourceStretch; readonly arrival: Promise<Piece> }
+
+/** A wait of the consumer for one request. */
+export interface Wait {
+  readonly stretch: SourceStretch;
+  /** How many requests had brought their bytes when it began. */
+  readonly arrivals: number;
 }
 
 export interface PrefetchOptions {
@@ -41,16 +47,13 @@ export interface PrefetchOptions {
   readonly items: AsyncGenerator<ReadingItem>;
   readonly downloads: number;
   readonly decode: boolean;
-  /** Guaranteed slots that are left to the decoder. */
+  /** Guaranteed slots that are left to others. */
   readonly keepFree: number;
 }
 
-/** Codes that are the fault of one source; every other permanent error ends the call. */
-const SOURCE_CODES: ReadonlySet<string> = new Set(['TRB-SOURCE-CHANGED', 'TRB-SOURCE-GONE', 'TRB-SOURCE-DENIED', 'TRB-SOURCE-CORRUPT', 'TRB-SOURCE-ENCODING']);
-
 /** Whether the error concerns one source only, so that the run can go on without it. */
 export function isSourceError(error: unknown): error is TributaryError {
-  return isTributaryError(error) && SOURCE_CODES.has(error.code);
+  return isTributaryError(error) && error.code.startsWith('TRB-SOURCE-');
 }
 
 /** Why requests and `next` end after `close`. */
@@ -60,120 +63,127 @@ export class PrefetchClosed extends Error {
 
 export class Prefetch {
   readonly #options: PrefetchOptions;
-  readonly #cancel = new AbortController();
-  readonly #queue: Fetch[] = [];
+  readonly #closing = new AbortController();
+  readonly #queue: (Jump | Begin | End | Fetch)[] = [];
   readonly #inFlight = new Set<Promise<unknown>>();
-  /** Stretches that broke: their remaining fetches are dropped when their turn comes. */
-  readonly #brokenRows = new Set<number>();
+  /** Stretches that broke: what is left of them is dropped when its turn comes. */
+  readonly #broken = new Set<SourceStretch>();
   #slot: Slot | null = null;
   readonly #feeding: Promise<void>;
   #feedError: { readonly error: unknown } | null = null;
-  #exhausted = false;
+  #isFed = false;
   #wakeConsumer: (() => void) | null = null;
   #wakeFeeder: (() => void) | null = null;
+  #waiting: Wait | null = null;
+  #arrivals = 0;
 
   constructor(options: PrefetchOptions) {
     this.#options = options;
     this.#feeding = this.#feed().catch((error: unknown) => { this.#feedError = { error }; }).finally(() => {
-      this.#exhausted = true;
+      this.#isFed = true;
       this.#wakeConsumer?.();
     });
+  }
+
+  /** What `next` waits for at the moment; another object for each wait. */
+  get waiting(): Wait | null {
+    return this.#waiting;
+  }
+
+  /** How many requests have brought their bytes so far. */
+  get arrivals(): number {
+    return this.#arrivals;
   }
 
   /** The next event in reading order; null after the last. @throws what ended the reading: never a source's own error */
   async next(): Promise<Fetched | null> {
     for (;;) {
-      this.#cancel.signal.throwIfAborted();
-      const fetch = this.#queue.shift();
-      this.#wakeFeeder?.();
-      if (!fetch) {
-        if (this.#exhausted) {
-          if (this.#feedError) throw this.#feedError.error;
-          return null;
-        }
+      this.#closing.signal.throwIfAborted();
+      const head = this.#queue[0];
+      if (!head) {
+        if (this.#feedError) throw this.#feedError.error;
+        if (this.#isFed) return null;
         await new Promise<void>((resolve) => { this.#wakeConsumer = resolve; });
         continue;
       }
-      const row = fetch.stretch?.row;
-      const dropped = row !== undefined && this.#brokenRows.has(row);
-      if (fetch.arrival) {
-        try {
-          const piece = await fetch.arrival;
-          if (!dropped) return { kind: 'piece', piece };
-          piece.slot.release();
-        } catch (error) {
-          if (dropped) continue;
-          if (!isSourceError(error) || row === undefined) throw error;
-          this.#brokenRows.add(row);
-          return { kind: 'broken', error };
-        }
-      } else if (fetch.fetched) {
-        if (!dropped || fetch.fetched.kind === 'jump') return fetch.fetched;
+      const event = head.kind === 'fetch' ? await this.#arrived(head) : head;
+      this.#queue.shift();
+      this.#wakeFeeder?.();
+      const isDropped = event.kind !== 'jump' && head.kind !== 'jump' && this.#broken.has(head.stretch);
+      if (!isDropped) {
+        if (event.kind === 'broken' && head.kind === 'fetch') this.#broken.add(head.stretch);
+        return event;
       }
+      if (event.kind === 'piece') event.piece.slot.release();
     }
   }
 
-  /** Drops what is left of a stretch that the consumer found broken: its pieces and its end do not come any more. */
-  drop(row: number): void {
-    this.#brokenRows.add(row);
+  /** Drops what is left of a stretch that the consumer has done with: its pieces and its end do not come any more. */
+  drop(stretch: SourceStretch): void {
+    this.#broken.add(stretch);
+    this.#wakeFeeder?.();
   }
 
   /** Ends every request and releases every piece. Idempotent. */
   async close(): Promise<void> {
-    if (!this.#cancel.signal.aborted) this.#cancel.abort(new PrefetchClosed('the prefetch was closed'));
+    if (!this.#closing.signal.aborted) this.#closing.abort(new PrefetchClosed('the prefetch was closed'));
+    this.#wakeConsumer?.();
     this.#wakeFeeder?.();
     await this.#feeding;
     await Promise.allSettled(this.#inFlight);
-    for (const fetch of this.#queue.splice(0)) {
-      const arrived = await fetch.arrival?.catch(() => null);
+    for (const waiting of this.#queue.splice(0)) {
+      if (waiting.kind !== 'fetch') continue;
+      const arrived = await waiting.arrival.catch(() => null);
       arrived?.slot.release();
     }
     this.#slot?.release();
     this.#slot = null;
   }
 
-  async #feed(): Promise<void> {
-    const { items, decode } = this.#options;
-    for await (const item of items) {
-      if (this.#cancel.signal.aborted) return;
-      if (item.kind === 'jump') {
-        this.#push({ fetched: { kind: 'jump', item }, stretch: null, arrival: null });
-        continue;
-      }
-      const encoding = decode ? encodingOf(item.key) : 'plain';
-      const firstOffset = firstByte(item, encoding);
-      this.#push({ fetched: { kind: 'begin', stretch: item, encoding, firstOffset }, stretch: item, arrival: null });
-      await this.#feedStretch(item, encoding, firstOffset);
-      this.#push({ fetched: { kind: 'end', stretch: item }, stretch: item, arrival: null });
-      if (this.#queue.length >= QUEUE_LIMIT) await this.#room();
+  async #arrived(fetch: Fetch): Promise<Fetched> {
+    this.#waiting = { stretch: fetch.stretch, arrivals: this.#arrivals };
+    try {
+      return { kind: 'piece', piece: await orAborted(fetch.arrival, this.#closing.signal) };
+    } catch (error) {
+      if (!isSourceError(error)) throw error;
+      return { kind: 'broken', error };
+    } finally {
+      this.#waiting = null;
     }
   }
 
-  async #feedStretch(stretch: SourceStretch, encoding: Encoding, first: number): Promise<void> {
-    if (stretch.record?.outcome === 'failed' || encoding === 'unsupported') return;
-    const last = encoding === 'plain' ? Math.min(stretch.to ?? stretch.sizeBytes, stretch.sizeBytes) : stretch.to === 0 ? 0 : stretch.sizeBytes;
-    for (let offset = first; offset < last;) {
-      const lengthBytes = Math.min(RANGE_BYTES, last - offset);
-      while (this.#inFlight.size >= this.#options.downloads || this.#queue.length >= QUEUE_LIMIT) {
-        if (this.#brokenRows.has(stretch.row)) return;
-        await this.#room();
-        if (this.#cancel.signal.aborted) return;
+  async #feed(): Promise<void> {
+    const { items, decode } = this.#options;
+    for (;;) {
+      const next = await orAborted(items.next(), this.#closing.signal);
+      if (next.done === true) return;
+      const item = next.value;
+      if (item.kind === 'jump') {
+        this.#push(item);
+        continue;
       }
-      const piece = await this.#takeRoom(lengthBytes);
-      if (!piece) return;
-      if (this.#brokenRows.has(stretch.row)) {
-        piece.slot.release();
-        return;
+      const encoding = decode ? encodingOf(item.key) : 'plain';
+      const firstOffset = encoding === 'plain' ? item.from : 0;
+      this.#push({ kind: 'begin', stretch: item, encoding, firstOffset });
+      for (let offset = firstOffset, end = lastByte(item, encoding); offset < end && !this.#broken.has(item);) {
+        const lengthBytes = Math.min(RANGE_BYTES, end - offset);
+        const piece = await this.#room(item, lengthBytes);
+        if (!piece) break;
+        this.#start(item, offset, piece);
+        offset += lengthBytes;
       }
-      this.#start(stretch, offset, piece);
-      offset += lengthBytes;
+      this.#push({ kind: 'end', stretch: item });
+      while (this.#queue.length >= QUEUE_LIMIT) await this.#change();
     }
   }
 
   #start(stretch: SourceStretch, offset: number, piece: Piece): void {
     const { store, bucket } = this.#options;
     const request = { bucket, key: stretch.key, ifMatch: stretch.etag, offset, lengthBytes: piece.end - piece.start, sizeBytes: stretch.sizeBytes };
-    const arrival = store.readInto(request, viewOf(piece), { signal: this.#cancel.signal }).then(() => piece, (error: unknown) => {
+    const arrival = store.readInto(request, viewOf(piece), { signal: this.#closing.signal }).then(() => {
+      this.#arrivals += 1;
+      return piece;
+    }, (error: unknown) => {
       piece.slot.release();
       throw error;
     });
@@ -182,49 +192,41 @@ export class Prefetch {
       this.#wakeFeeder?.();
     });
     this.#inFlight.add(settled);
-    this.#push({ fetched: null, stretch, arrival });
+    this.#push({ kind: 'fetch', stretch, arrival });
   }
 
-  /** Room for `lengthBytes` in the current slot, or at the start of a new one; null when the prefetch was closed meanwhile. */
-  async #takeRoom(lengthBytes: number): Promise<Piece | null> {
-    const { reservation, keepFree } = this.#options;
-    while (!this.#slot || this.#slot.freeBytes < lengthBytes) {
-      const next = reservation.tryAcquire(keepFree);
-      if (next) {
-        this.#slot?.release();
-        this.#slot = next;
+  /** Waits for a free download and room in the current slot, or at the start of a new one; null where the stretch was dropped meanwhile. */
+  async #room(stretch: SourceStretch, lengthBytes: number): Promise<Piece | null> {
+    const { reservation, keepFree, downloads } = this.#options;
+    for (;;) {
+      if (this.#broken.has(stretch)) return null;
+      if (this.#inFlight.size >= downloads || this.#queue.length >= QUEUE_LIMIT) {
+        await this.#change();
         continue;
       }
-      // A slot that waits to be filled further is held by nothing else in the end: let it go, or nothing may ever be freed.
+      if (this.#slot && this.#slot.freeBytes >= lengthBytes) return this.#slot.take(lengthBytes);
+      // A slot that is full enough is let go before another is asked for: it may be the one that is freed.
       this.#slot?.release();
-      this.#slot = null;
-      const retry = reservation.tryAcquire(keepFree);
-      if (retry) {
-        this.#slot = retry;
-        continue;
-      }
-      await Promise.race([reservation.freed(), this.#room()]);
-      if (this.#cancel.signal.aborted) return null;
+      this.#slot = reservation.tryAcquire(keepFree);
+      if (!this.#slot) await Promise.race([reservation.freed(), this.#change()]);
+      this.#closing.signal.throwIfAborted();
     }
-    return this.#slot.take(lengthBytes);
   }
 
-  #room(): Promise<void> {
-    return new Promise((resolve) => { this.#wakeFeeder = resolve; });
+  async #change(): Promise<void> {
+    await new Promise<void>((resolve) => { this.#wakeFeeder = resolve; });
+    this.#closing.signal.throwIfAborted();
   }
 
-  #push(fetch: Fetch): void {
-    this.#queue.push(fetch);
+  #push(waiting: Jump | Begin | End | Fetch): void {
+    this.#queue.push(waiting);
     this.#wakeConsumer?.();
-    this.#wakeConsumer = null;
   }
 }
 
-/**
- * Where the reading of a stretch starts. A compressed source can only be decoded from its beginning; and where everything of a
- * plain source was taken but its end not yet handled, its last byte tells whether a newline is missing.
- */
-function firstByte(stretch: SourceStretch, encoding: Encoding): number {
-  if (encoding !== 'plain') return 0;
-  return stretch.from === stretch.sizeBytes && stretch.ends && !stretch.record ? Math.max(0, stretch.from - 1) : stretch.from;
+/** Up to where the stored bytes of a stretch are read. A compressed source can only be decoded from its beginning, and is read whole. */
+function lastByte({ from, to, sizeBytes, record }: SourceStretch, encoding: Encoding): number {
+  if (record?.outcome === 'failed' || encoding === 'unsupported') return 0;
+  if (encoding === 'plain') return Math.min(to ?? sizeBytes, sizeBytes);
+  return to !== null && to <= from ? 0 : sizeBytes;
 }

@@ -2,12 +2,14 @@
  * What a call reads, in order: the sources of a batch from its cursor on, leaving out the stretches that open uploads hold
  * already, and obeying the failure records there are.
  */
-import type { OpenChunk, Position } from '../contracts/cursor.ts';
+import type { Position } from '../contracts/cursor.ts';
+import type { MergeSpec } from '../contracts/merge.ts';
 import type { PlannedBatch } from '../contracts/plan.ts';
 import type { FailureRecord } from '../contracts/records.ts';
+import { NOTHING_ENDED, withSource, type Ended } from '../core/ended.ts';
 import { groupOf } from '../core/keys.ts';
-import type { MergeSpec } from '../contracts/merge.ts';
-import type { PlanReader } from './plan-reader.ts';
+import type { NumberedRow, PlanReader } from './plan-reader.ts';
+import type { AdoptedChunk } from './uploads.ts';
 
 /** One stretch of one source. Offsets are decoded bytes where the source is compressed. */
 export interface SourceStretch {
@@ -17,7 +19,7 @@ export interface SourceStretch {
   readonly key: string;
   readonly sizeBytes: number;
   readonly etag: string;
-  /** First byte wanted. */
+  /** First byte wanted. It may lie behind the last one, where only the source's end is left. */
   readonly from: number;
   /** Byte after the last one wanted, or null for the source's end. Where `ends` is true it is a failure record's `keep`. */
   readonly to: number | null;
@@ -26,8 +28,8 @@ export interface SourceStretch {
   readonly record: FailureRecord | null;
 }
 
-/** The reading goes on at an open upload: everything up to `open.at` is acknowledged. */
-export interface Jump { readonly kind: 'jump'; readonly open: OpenChunk }
+/** The reading goes on at an open upload: everything up to its position is acknowledged. */
+export interface Jump { readonly kind: 'jump'; readonly adopted: AdoptedChunk }
 
 export type ReadingItem = SourceStretch | Jump;
 
@@ -36,47 +38,66 @@ export function comparePositions(a: Position, b: Position): number {
   return a.group - b.group || a.row - b.row || a.offset - b.offset;
 }
 
-export interface ReadingListOptions {
+export interface ReadingOptions {
   readonly spec: Pick<MergeSpec, 'source' | 'groupBy'>;
   readonly batch: PlannedBatch;
   readonly plan: PlanReader;
-  readonly from: Position;
-  /** Ascending by start; none starts before `from`. */
-  readonly open: readonly OpenChunk[];
   /** By plan row. */
   readonly records: ReadonlyMap<number, FailureRecord>;
 }
 
-/** Yields every stretch from `from` to the batch's end, in order, and a jump where an open upload starts. */
+export interface ReadingListOptions extends ReadingOptions {
+  readonly from: Position;
+  /** Groups from this one on are not read. */
+  readonly untilGroup: number;
+  /** Ascending by start; none starts before `from`. */
+  readonly adopted: readonly AdoptedChunk[];
+}
+
+/** Yields every stretch from `from` to the last group's end, in order, and a jump where an open upload starts. */
 export async function* readingList(options: ReadingListOptions): AsyncGenerator<ReadingItem> {
   let { from } = options;
-  for (const open of options.open) {
-    yield* stretches(options, from, open.start);
-    yield { kind: 'jump', open };
-    from = open.at;
+  for (const adopted of options.adopted) {
+    yield* stretches(options, from, adopted.open.start);
+    yield { kind: 'jump', adopted };
+    from = adopted.open.at;
   }
   yield* stretches(options, from, null);
 }
 
+/** What ended between two positions of one group, by the plan and the failure records. */
+export async function endedBetween(options: ReadingOptions, start: Position, at: Position): Promise<Ended> {
+  let ended = NOTHING_ENDED;
+  for await (const { row, source: [, sizeBytes] } of rowsOf(options, start.group, start.row)) {
+    if (row >= at.row) break;
+    ended = withSource(ended, sizeBytes, options.records.get(row) ?? null);
+  }
+  return ended;
+}
+
 async function* stretches(options: ReadingListOptions, from: Position, until: Position | null): AsyncGenerator<SourceStretch> {
-  const { spec, batch, plan, records } = options;
-  for (let group = from.group; group < batch.groups.length; group += 1) {
-    const planned = batch.groups[group];
-    if (!planned || (until && group > until.group)) return;
-    const firstRow = group === from.group ? from.row : 0;
-    for (const [rangeFrom, rangeTo] of planned.ranges) {
-      for await (const { row, source: [key, sizeBytes, etag] } of plan.rows(Math.max(rangeFrom, firstRow), rangeTo)) {
-        if (groupOf(key.slice(spec.source.prefix.length), spec.groupBy) !== planned.dir) continue;
-        const record = records.get(row) ?? null;
-        const startOffset = group === from.group && row === from.row ? from.offset : 0;
-        const base = { kind: 'stretch', group, row, key, sizeBytes, etag, from: startOffset, record } as const;
-        if (until && comparePositions({ group, row, offset: 0 }, until) >= 0 && !(row === until.row && until.offset > 0)) return;
-        if (until && group === until.group && row === until.row) {
-          if (until.offset > startOffset) yield { ...base, to: until.offset, ends: false };
-          return;
-        }
-        yield { ...base, to: record ? record.keep : null, ends: true };
+  const lastGroup = until ? until.group : options.untilGroup - 1;
+  for (let group = from.group; group <= lastGroup; group += 1) {
+    for await (const { row, source: [key, sizeBytes, etag] } of rowsOf(options, group, group === from.group ? from.row : 0)) {
+      const record = options.records.get(row) ?? null;
+      const startOffset = group === from.group && row === from.row ? from.offset : 0;
+      const stretch = { kind: 'stretch', group, row, key, sizeBytes, etag, from: startOffset, record } as const;
+      if (until?.group === group && row >= until.row) {
+        if (row === until.row && until.offset > startOffset) yield { ...stretch, to: until.offset, ends: false };
+        return;
       }
+      yield { ...stretch, to: record ? record.keep : null, ends: true };
+    }
+  }
+}
+
+/** The rows of a group, ascending. Its ranges may have rows of other groups among them. */
+async function* rowsOf({ spec, batch, plan }: ReadingOptions, group: number, fromRow: number): AsyncGenerator<NumberedRow> {
+  const planned = batch.groups[group];
+  for (const [rangeFrom, rangeTo] of planned?.ranges ?? []) {
+    if (rangeTo <= fromRow) continue;
+    for await (const numbered of plan.rows(Math.max(rangeFrom, fromRow), rangeTo)) {
+      if (groupOf(numbered.source[0].slice(spec.source.prefix.length), spec.groupBy) === planned?.dir) yield numbered;
     }
   }
 }

@@ -1,8 +1,12 @@
 /** The records of one batch under the run's control prefix: failures, written once and obeyed by retries, and the chunk index. */
+import pLimit from 'p-limit';
 import { isTributaryError } from '../contracts/errors.ts';
 import { failureRecord, type ChunkRow, type FailureRecord } from '../contracts/records.ts';
 import { bodyOf } from '../stores/body.ts';
 import type { ObjectStore } from '../stores/object-store.ts';
+
+/** Records that are read at the same time. */
+const READS = 16;
 
 export interface ControlFolder { readonly bucket: string; /** `…/_tributary/runs/<stamp>/` */ readonly prefix: string }
 
@@ -30,10 +34,10 @@ export class RunRecords {
   async failures(signal: AbortSignal): Promise<Map<number, FailureRecord>> {
     const records = new Map<number, FailureRecord>();
     const { bucket } = this.#control;
+    const limit = pLimit(READS);
     for (let continuationToken: string | undefined; ;) {
       const page = await this.#store.list({ bucket, prefix: `${this.#control.prefix}failures/${this.#folder}`, continuationToken }, { signal });
-      for (const { key } of page.objects) {
-        const record = failureRecord.parse(JSON.parse((await this.#store.get({ bucket, key }, { signal })).toString()));
+      for (const record of await Promise.all(page.objects.map(({ key }) => limit(() => this.#failure(key, signal))))) {
         const known = records.get(record.row);
         if (!known || record.keep < known.keep) records.set(record.row, record);
       }
@@ -42,13 +46,15 @@ export class RunRecords {
     }
   }
 
-  /** Makes a failure durable. The first record of a row and `keep` stays. */
-  async addFailure(record: FailureRecord, signal: AbortSignal): Promise<void> {
+  /** Makes a failure durable. @returns the record that holds: the first of a row and `keep` stays */
+  async addFailure(record: FailureRecord, signal: AbortSignal): Promise<FailureRecord> {
     const key = `${this.#control.prefix}failures/${this.#folder}${pad(record.row, 12)}-${record.keep}.json`;
     try {
       await this.#store.put({ bucket: this.#control.bucket, key, body: bodyOf(JSON.stringify(record)), ifNoneMatch: '*' }, { signal });
+      return record;
     } catch (error) {
       if (!(isTributaryError(error) && error.code === 'TRB-CHUNK-CONFLICT')) throw error;
+      return this.#failure(key, signal);
     }
   }
 
@@ -60,5 +66,9 @@ export class RunRecords {
     const key = `${this.#control.prefix}chunks/${this.#folder}${place(first)}-${place(last)}.ndjson`;
     const text = rows.map((row) => `${JSON.stringify(row)}\n`).join('');
     await this.#store.put({ bucket: this.#control.bucket, key, body: bodyOf(text) }, { signal });
+  }
+
+  async #failure(key: string, signal: AbortSignal): Promise<FailureRecord> {
+    return failureRecord.parse(JSON.parse((await this.#store.get({ bucket: this.#control.bucket, key }, { signal })).toString()));
   }
 }

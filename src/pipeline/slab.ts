@@ -4,10 +4,10 @@
  *
  * Invariants:
  * S1. A reservation can always have the slots it reserved, at once: they are never lent.
- * S2. Slots that nobody reserved are given to whoever asks first, and only without waiting; so no call waits for another's extra slot.
+ * S2. Slots that nobody reserved are lent to whoever asks first, only without waiting, and not while somebody waits for a reservation.
  * S3. A slot returns to the pool when its last reference is dropped, and never twice.
  */
-
+import { TributaryError } from '../contracts/errors.ts';
 import { createLineScanner, type LineScanner } from '../core/lines.ts';
 
 /** A whole small source, or one range of a large one, fits a slot. */
@@ -92,18 +92,21 @@ export class Slab {
 
   /**
    * Waits until `slots` can be promised, first come first served.
-   * @throws the signal's reason; RangeError where the budget can never hold so many
+   * @throws the signal's reason; TRB-INVALID-CONFIG where the budget can never hold so many
    */
   async reserve(slots: number, signal: AbortSignal): Promise<Reservation> {
-    if (slots > this.slotCount) throw new RangeError(`a call needs ${slots} slots of ${SLOT_BYTES} bytes, and the memory budget holds ${this.slotCount}`);
+    if (slots > this.slotCount) {
+      throw new TributaryError('TRB-INVALID-CONFIG', `a merge with parts of this size needs ${slots * SLOT_BYTES} bytes of memory, and memory.budget holds `
+        + `${this.slotCount * SLOT_BYTES}; raise the budget, or set a smaller partBytes`);
+    }
     signal.throwIfAborted();
     if (this.#waiting.length > 0 || !this.#canReserve(slots)) {
       await new Promise<void>((resolve, reject) => {
         const entry = { slots, grant: () => { signal.removeEventListener('abort', onAbort); resolve(); } };
-        const onAbort = () => {
+        const onAbort = (): void => {
           this.#waiting.splice(this.#waiting.indexOf(entry), 1);
           this.#grantWaiting();
-          reject(signal.reason instanceof Error ? signal.reason : new Error('aborted'));
+          reject(signal.reason as Error);
         };
         signal.addEventListener('abort', onAbort, { once: true });
         this.#waiting.push(entry);

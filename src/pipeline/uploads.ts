@@ -1,109 +1,145 @@
 /**
- * Opens the multipart uploads of one call. It owns how many are open at once, and which were found instead of created.
+ * Opens the multipart uploads of one attempt. It owns how many are open at once, and finds those that earlier attempts left.
  *
  * Invariants:
- * U1. At most `CURSOR_UPLOADS` are open, so that a cursor can name all of them. They open in the order of their chunks.
- * U2. While an earlier attempt may have left uploads behind, an open one of the same key is carried on before a new one is made,
- *     and the others of that key are aborted.
+ * U1. An attempt has at most `CURSOR_UPLOADS` uploads open at once, and opens them in the order of their chunks.
+ * U2. Where earlier attempts may have left uploads, an open one of the same key is carried on before a new one is made, and the others
+ *     of that key are aborted. Since uploads open in order (U1), the search ends after as many chunks of which nothing is there.
  */
 import { createHash } from 'node:crypto';
 import pLimit from 'p-limit';
+import type { OpenChunk } from '../contracts/cursor.ts';
 import type { OutputOptions } from '../contracts/merge.ts';
-import type { ObjectStore, UploadedPart } from '../stores/object-store.ts';
-import type { ChunkWriter, OpenedUpload } from './chunk-writer.ts';
-import { CURSOR_UPLOADS } from './ledger.ts';
-import { chunkMetadata, type ChunkObject } from './publish.ts';
+import { combineCrc32 } from '../core/crc32.ts';
+import type { Ended } from '../core/ended.ts';
+import type { ObjectStore, StoredObject, UploadedPart } from '../stores/object-store.ts';
+import { chunkMetadata, isOurs, type ChunkObject } from './publish.ts';
+import { orAborted } from './waiting.ts';
+
+/** Uploads that are open at once, for one call. */
+export const CURSOR_UPLOADS = 4;
+
+type PartsByNumber = ReadonlyMap<number, UploadedPart>;
+
+/**
+ * Where the parts of a chunk go: an upload, with the parts that the store lists for it; or nowhere, because an attempt that was
+ * not heard of any more published the chunk, and only its bytes are to be compared.
+ */
+export type Destination =
+  | { readonly kind: 'upload'; readonly uploadId: string; readonly parts: PartsByNumber }
+  | { readonly kind: 'published'; readonly object: StoredObject };
+
+/** An open chunk of the cursor that is carried on from its last acknowledged part. */
+export interface AdoptedChunk {
+  readonly open: OpenChunk;
+  /** What ended between its start and its position. */
+  readonly ended: Ended;
+  readonly destination: Destination;
+}
 
 /** Short name of a group in tokens: 16 hex digits of the SHA-256 of its directory. */
 export function groupToken(dir: string): string {
   return createHash('sha256').update(dir).digest('hex').slice(0, 16);
 }
 
-/** Parts by number. Those whose CRC the store does not list cannot be trusted and are left out. */
-export function trustedParts(parts: readonly UploadedPart[]): ReadonlyMap<number, UploadedPart> {
-  return new Map(parts.filter((part) => part.crc32 !== undefined).map((part) => [part.partNumber, part]));
+export interface UploadOpenerOptions {
+  readonly store: ObjectStore;
+  readonly signal: AbortSignal;
+  readonly output: OutputOptions;
+  /** Whether earlier attempts may have left uploads. */
+  readonly resumes: boolean;
 }
 
 export class UploadOpener {
-  readonly #store: ObjectStore;
-  readonly #signal: AbortSignal;
-  readonly #output: OutputOptions;
-  readonly #recovering: boolean;
-  readonly #known: ReadonlyMap<string, string>;
+  readonly #options: UploadOpenerOptions;
   readonly #gate = pLimit(CURSOR_UPLOADS);
   /** Opens the gate for the next upload; by object key. */
-  readonly #closers = new Map<string, () => void>();
-  /** How many more keys are looked up: an attempt leaves at most `CURSOR_UPLOADS` uploads, and all of them behind its cursor. */
-  #lookups: number;
+  readonly #leave = new Map<string, () => void>();
+  /** After how many more chunks without anything the search ends. */
+  #searches: number;
 
-  /** @param known uploads of the cursor that are not carried on from a part, by key */
-  constructor(store: ObjectStore, signal: AbortSignal, output: OutputOptions, recovering: boolean, known: ReadonlyMap<string, string>) {
-    this.#known = known;
-    this.#store = store;
-    this.#signal = signal;
-    this.#output = output;
-    this.#recovering = recovering;
-    this.#lookups = recovering ? 2 * CURSOR_UPLOADS : 0;
+  constructor(options: UploadOpenerOptions) {
+    this.#options = options;
+    this.#searches = options.resumes ? CURSOR_UPLOADS : 0;
   }
 
   /** Waits for its turn; then finds or creates the upload of a chunk. */
-  async open(object: ChunkObject): Promise<OpenedUpload> {
-    await this.#enter(object);
-    const found = await this.#find(object);
-    if (found) return found;
-    const { uploadId } = await this.#store.createUpload({
-      bucket: object.bucket, key: object.key, output: this.#output, metadata: chunkMetadata(this.#output, object.token),
-    }, { signal: this.#signal });
-    return { uploadId, parts: new Map() };
+  async open(object: ChunkObject): Promise<Destination> {
+    await this.enter(object);
+    if (this.#searches > 0) {
+      const found = await this.#find(object, ({ parts }) => parts.size) ?? await this.#published(object);
+      if (found) return found;
+      this.#searches -= 1;
+    }
+    const { store, output, signal } = this.#options;
+    const { bucket, key } = object;
+    const { uploadId } = await store.createUpload({ bucket, key, output, metadata: chunkMetadata(output, object.token) }, { signal });
+    return { kind: 'upload', uploadId, parts: new Map() };
   }
 
-  /** Counts an adopted upload as open, and aborts others of its key. */
-  async adopt(object: ChunkObject, upload: OpenedUpload): Promise<void> {
-    await this.#enter(object);
-    if (this.#recovering) await this.#abortOthers(object, upload.uploadId, await this.#listed(object));
+  /**
+   * What holds the acknowledged parts of a chunk: an upload, or the published object. Of what the store lists, parts are trusted by
+   * their CRC, never by size.
+   * @returns null where neither is there: the chunk is written again from its start
+   */
+  async acknowledged(object: ChunkObject, open: OpenChunk): Promise<Destination | null> {
+    return await this.#find(object, ({ parts }) => (hasParts(parts, open) ? 1 : null)) ?? this.#published(object);
+  }
+
+  /** Counts an upload as open; waits while as many are as may be. */
+  async enter({ key }: ChunkObject): Promise<void> {
+    await orAborted(new Promise<void>((entered) => {
+      void this.#gate(() => new Promise<void>((leave) => {
+        this.#leave.set(key, leave);
+        entered();
+      }));
+    }), this.#options.signal);
   }
 
   /** The chunk is published: its place is free. Does nothing for a chunk without an upload. */
-  closed(writer: ChunkWriter): void {
-    const { key } = writer.options.object;
-    this.#closers.get(key)?.();
-    this.#closers.delete(key);
+  closed({ key }: ChunkObject): void {
+    this.#leave.get(key)?.();
+    this.#leave.delete(key);
   }
 
-  #enter(object: ChunkObject): Promise<void> {
-    return new Promise((entered, rejected) => {
-      const onAbort = (): void => { rejected(this.#signal.reason instanceof Error ? this.#signal.reason : new Error('aborted')); };
-      this.#signal.addEventListener('abort', onAbort, { once: true });
-      void this.#gate(() => new Promise<void>((leave) => {
-        this.#signal.removeEventListener('abort', onAbort);
-        this.#closers.set(object.key, leave);
-        entered();
-      }));
-    });
-  }
-
-  async #find(object: ChunkObject): Promise<OpenedUpload | null> {
-    const known = this.#known.get(object.key);
-    if (this.#lookups === 0 && known === undefined) return null;
-    const listed = this.#lookups === 0 && known !== undefined ? [known] : await this.#listed(object);
-    this.#lookups = Math.max(0, this.#lookups - 1);
-    let best: OpenedUpload | null = null;
-    for (const uploadId of listed) {
-      const parts = await this.#store.listParts({ ...object, uploadId }, { signal: this.#signal });
-      if (parts && (!best || parts.length > best.parts.size)) best = { uploadId, parts: trustedParts(parts) };
+  /** Of the uploads of a key the one with the highest rank, null being none; the others are aborted where one has a rank. */
+  async #find(object: ChunkObject, rank: (upload: { readonly parts: PartsByNumber }) => number | null): Promise<Destination | null> {
+    const { store, signal } = this.#options;
+    const { bucket, key } = object;
+    const listed = (await store.listUploads({ bucket, prefix: key }, { signal })).filter((upload) => upload.key === key);
+    let best: (Destination & { kind: 'upload' }) | null = null;
+    let bestRank = -1;
+    for (const { uploadId } of listed) {
+      const parts = await store.listParts({ bucket, key, uploadId }, { signal });
+      if (!parts) continue;
+      const upload = { kind: 'upload', uploadId, parts: trustedParts(parts) } as const;
+      const itsRank = rank(upload) ?? -1;
+      if (itsRank > bestRank) [best, bestRank] = [upload, itsRank];
     }
-    if (best) await this.#abortOthers(object, best.uploadId, listed);
+    if (!best) return null;
+    for (const { uploadId } of listed) if (uploadId !== best.uploadId) await store.abortUpload({ bucket, key, uploadId }, { signal });
     return best;
   }
 
-  async #listed(object: ChunkObject): Promise<readonly string[]> {
-    const uploads = await this.#store.listUploads({ bucket: object.bucket, prefix: object.key }, { signal: this.#signal });
-    return uploads.filter((upload) => upload.key === object.key).map((upload) => upload.uploadId);
+  async #published(object: ChunkObject): Promise<Destination | null> {
+    const there = await this.#options.store.head({ bucket: object.bucket, key: object.key }, { signal: this.#options.signal });
+    return there && isOurs(object, there) ? { kind: 'published', object: there } : null;
   }
+}
 
-  async #abortOthers(object: ChunkObject, keep: string, listed: readonly string[]): Promise<void> {
-    for (const uploadId of listed) {
-      if (uploadId !== keep) await this.#store.abortUpload({ ...object, uploadId }, { signal: this.#signal });
-    }
+/** Parts by number. Those whose CRC the store does not list cannot be trusted and are left out. */
+function trustedParts(parts: readonly UploadedPart[]): PartsByNumber {
+  return new Map(parts.filter((part) => part.crc32 !== undefined).map((part) => [part.partNumber, part]));
+}
+
+function hasParts(parts: PartsByNumber, open: OpenChunk): boolean {
+  let sum = 0;
+  let bytes = 0;
+  for (let partNumber = 1; partNumber <= open.parts; partNumber += 1) {
+    const part = parts.get(partNumber);
+    if (part?.crc32 === undefined) return false;
+    sum = combineCrc32(sum, part.crc32, part.sizeBytes);
+    bytes += part.sizeBytes;
   }
+  return sum === open.crc32 && bytes === open.bytes;
 }

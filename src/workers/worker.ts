@@ -12,7 +12,7 @@ import { Runtime, type NativeConnection, type Worker } from '@temporalio/worker'
 import { createActivities } from '../activities/index.ts';
 import type { ResolvedConfig } from '../config/load.ts';
 import { DEFAULT_TEMPORAL_ADDRESS, temporalSettings, type TemporalSettings } from '../config/temporal.ts';
-import { slotsPerCall } from '../pipeline/merge-batch.ts';
+import { slotsPerCall } from '../pipeline/call-slots.ts';
 import { Slab, SLOT_BYTES } from '../pipeline/slab.ts';
 import { createRegistry } from '../stores/create-registry.ts';
 import type { StoreRegistry } from '../stores/registry.ts';
@@ -44,7 +44,7 @@ export interface RunningWorker {
 
 /** A part of a run whose input says nothing about parts. */
 const DEFAULT_PART_BYTES = 16 * 2 ** 20;
-const CALL_BYTES = slotsPerCall(DEFAULT_PART_BYTES, true) * SLOT_BYTES;
+const CALL_BYTES = slotsPerCall(DEFAULT_PART_BYTES) * SLOT_BYTES;
 
 /** What a worker is made of so far, for `/readyz` and `/status` at any time of its life. */
 interface Assembly {

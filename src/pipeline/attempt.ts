@@ -1,0 +1,260 @@
+/**
+ * One attempt at a batch: the stages wired together from one cursor on, and the checkpoints.
+ *
+ * Invariants:
+ * A1. A checkpoint is: write the index rows of what was published, then report the cursor.
+ * A2. When `run` returns or throws, no request of it is in flight, and every slot is free.
+ * A3. Three signals end it, each later than the one before: `halt` the reading, `cutOff` what is on its way, `indexCutOff` the last rows.
+ *     A failure raises all of them and a restart the first two, at once; an interruption all, with a grace between; a deadline and a
+ *     stalled group only the first.
+ */
+import pLimit, { type LimitFunction } from 'p-limit';
+import type { MergeCursor, OpenChunk, Position } from '../contracts/cursor.ts';
+import { TributaryError } from '../contracts/errors.ts';
+import { subtractRequests } from '../contracts/tally.ts';
+import { NOTHING_ENDED, type Ended } from '../core/ended.ts';
+import { chunkKey } from '../core/names.ts';
+import { adoptChunks } from './adopt.ts';
+import { denseSlots, slotsPerCall } from './call-slots.ts';
+import { ChunkWriter, type ChunkWriterOptions } from './chunk-writer.ts';
+import { Cutter } from './cutter.ts';
+import { Ledger } from './ledger.ts';
+import { countsOf, type Counts, type MergeBatchOptions } from './merge-options.ts';
+import { Packer } from './packer.ts';
+import { Prefetch, PrefetchClosed } from './prefetch.ts';
+import type { ChunkObject } from './publish.ts';
+import { Reader } from './reader.ts';
+import { readingList } from './reading-list.ts';
+import { Restart } from './restart.ts';
+import type { Reservation } from './slab.ts';
+import { StallWatch } from './stall-watch.ts';
+import { groupToken, UploadOpener, type AdoptedChunk } from './uploads.ts';
+import { orAborted } from './waiting.ts';
+
+/** Chunks begun and not published, for each upload lane: bounds what a kill makes to be done again. */
+const CHUNKS_PER_LANE = 4;
+/** Chunks that are not in the index: where it cannot be written, nothing goes on for long. */
+const MAX_CHUNKS = 2048;
+const CHECKPOINT_INTERVAL_MS = 1000;
+/** How long running uploads may take to end after an interruption; and the last index rows after them. */
+const INTERRUPT_GRACE_MS = 2000;
+const NEWLINE = Uint8Array.of(0x0a);
+
+export interface AttemptEnd {
+  readonly cursor: MergeCursor;
+  /** Why it has to be tried again from the cursor, or null. */
+  readonly restart: Restart | null;
+  readonly stalledAtGroup: number | null;
+}
+
+export class BatchAttempt {
+  readonly #options: MergeBatchOptions;
+  readonly #from: MergeCursor;
+  readonly #untilGroup: number;
+  readonly #ledger: Ledger;
+  readonly #cutter: Cutter;
+  readonly #lane: LimitFunction;
+  readonly #opener: UploadOpener;
+  readonly #halt = new AbortController();
+  readonly #cutOff = new AbortController();
+  readonly #indexCutOff = new AbortController();
+  /** Ends timers and listeners when `run` does. */
+  readonly #over = new AbortController();
+  /** Open chunks of the cursor that the reading has not reached. */
+  #ahead: readonly OpenChunk[];
+  #packer: Packer | null = null;
+  #reader: Reader | null = null;
+  #stall: StallWatch | null = null;
+  #stalledAtGroup: number | null = null;
+  #failure: { readonly error: unknown } | null = null;
+  #restart: Restart | null = null;
+  #isRead = false;
+  #indexing: Promise<void> = Promise.resolve();
+  #isIndexing = false;
+  #wake: (() => void) | null = null;
+
+  /**
+   * @param before what the sessions had counted when `from` was made
+   * @param resumes whether earlier attempts may have left uploads
+   */
+  constructor(options: MergeBatchOptions, from: MergeCursor, before: Counts, resumes: boolean) {
+    const { spec, batch, target, slab, limits, untilGroup } = options;
+    this.#options = options;
+    this.#from = from;
+    this.#ahead = from.open;
+    this.#untilGroup = untilGroup ?? batch.groups.length;
+    this.#lane = pLimit(limits.uploads);
+    this.#opener = new UploadOpener({ store: target.store, signal: this.#cutOff.signal, output: spec.output, resumes });
+    this.#ledger = new Ledger({
+      base: from.tally,
+      counts: () => {
+        const { requests, retries } = countsOf(options);
+        return { requests: subtractRequests(requests, before.requests), retries: retries - before.retries };
+      },
+      dirOf: (group) => batch.groups[group]?.dir ?? '',
+    });
+    this.#cutter = new Cutter(spec.chunk, slab.scanner, { at: from.low, chunk: from.chunk, ended: NOTHING_ENDED }, {
+      begin: (group, chunk, start, ended) => this.#begin(group, chunk, start, ended),
+      adopted: (adopted, ended) => this.#adopt(adopted, ended),
+      forget: (writer) => { this.#ledger.forget(writer); },
+      newline: async (take) => this.#packer?.pack(NEWLINE, take),
+    });
+  }
+
+  /** @throws what the run cannot go on after */
+  async run(): Promise<AttemptEnd> {
+    const { slab, spec, interrupt, deadline } = this.#options;
+    const once = { once: true, signal: this.#over.signal };
+    interrupt.addEventListener('abort', () => { void this.#interrupted(); }, once);
+    deadline.addEventListener('abort', () => { if (!this.#reader?.isDecoding) this.#halt.abort(new Error('the call has reached its time')); }, once);
+    const ticking = this.#tick().catch((error: unknown) => { this.#fail(error); });
+    let reservation: Reservation | null = null;
+    try {
+      reservation = await slab.reserve(slotsPerCall(spec.partBytes), this.#halt.signal);
+      await this.#read(reservation);
+    } catch (error) {
+      this.#fail(error);
+    }
+    await this.#ledger.settled();
+    if (!this.#failure) await this.#writeIndex().catch((error: unknown) => { this.#fail(error); });
+    this.#over.abort();
+    await ticking;
+    await this.#indexing.catch(() => undefined);
+    this.#ledger.discard();
+    reservation?.end();
+    // What was interrupted tells how far it came; where something is wrong, the next call meets it again.
+    if (this.#failure && !interrupt.aborted) throw this.#failure.error;
+    return { cursor: this.#cursor(), restart: this.#restart, stalledAtGroup: this.#stalledAtGroup };
+  }
+
+  async #read(reservation: Reservation): Promise<void> {
+    const { spec, batch, plan, records, limits, source, onError, deadline, maySplit, clock } = this.#options;
+    const halt = this.#halt.signal;
+    const reading = { spec, batch, plan, records: await records.failures(this.#cutOff.signal) };
+    const adopted = await adoptChunks(reading, this.#ahead, (group, chunk) => this.#object(group, chunk), this.#opener);
+    this.#ahead = adopted.map(({ open }) => open);
+    halt.throwIfAborted();
+    const prefetch = new Prefetch({
+      store: source.store, bucket: spec.source.bucket, reservation, downloads: limits.downloads,
+      decode: spec.compression.input === 'auto', keepFree: denseSlots(spec.partBytes),
+      items: readingList({ ...reading, from: this.#from.low, untilGroup: this.#untilGroup, adopted }),
+    });
+    halt.addEventListener('abort', () => { void prefetch.close(); }, { once: true });
+    const packer = new Packer(reservation, halt);
+    this.#packer = packer;
+    this.#reader = new Reader({
+      source: spec.source, store: source.store, records, prefetch, cutter: this.#cutter, packer, onError, deadline, halt, cutOff: this.#cutOff.signal,
+    });
+    if (maySplit) this.#stall = new StallWatch(prefetch, source, limits, clock);
+    try {
+      this.#isRead = await this.#reader.run();
+      if (this.#isRead) this.#cutter.finish(this.#untilGroup);
+    } finally {
+      this.#stall = null;
+      await prefetch.close();
+      packer.release();
+    }
+  }
+
+  async #begin(group: number, chunk: number, start: Position, endedAtStart: Ended): Promise<ChunkWriter> {
+    while (this.#ledger.unpublished >= this.#options.limits.uploads * CHUNKS_PER_LANE || this.#ledger.size >= MAX_CHUNKS) {
+      await orAborted(new Promise<void>((resolve) => { this.#wake = resolve; }), this.#halt.signal);
+    }
+    const writer = new ChunkWriter(this.#writerOptions(group, chunk, start, endedAtStart));
+    this.#ledger.begin(writer);
+    return writer;
+  }
+
+  async #adopt(adopted: AdoptedChunk, endedAtStart: Ended): Promise<ChunkWriter> {
+    const { chunk, start } = adopted.open;
+    const options = this.#writerOptions(start.group, chunk, start, endedAtStart);
+    await this.#opener.enter(options.object);
+    const writer = ChunkWriter.adopt(options, adopted);
+    this.#ledger.begin(writer);
+    this.#ahead = this.#ahead.filter((open) => open !== adopted.open);
+    return writer;
+  }
+
+  #object(group: number, chunk: number): ChunkObject {
+    const { spec, stamp, batch } = this.#options;
+    const planned = batch.groups[group];
+    if (!planned) throw new TributaryError('TRB-INTERNAL', `the batch has no group ${group}`);
+    const key = chunkKey(spec.target.prefix, planned.dir, stamp, chunk, planned.ext);
+    return { bucket: spec.target.bucket, key, token: `${stamp}/${groupToken(planned.dir)}/${chunk}` };
+  }
+
+  #writerOptions(group: number, chunk: number, start: Position, endedAtStart: Ended): ChunkWriterOptions {
+    const { spec, target, createOnce, clock } = this.#options;
+    return {
+      object: this.#object(group, chunk),
+      group, chunk, start, endedAtStart,
+      context: { store: target.store, createOnce, clock, signal: this.#cutOff.signal },
+      output: spec.output, partBytes: spec.partBytes, lane: this.#lane,
+      openUpload: (object) => this.#opener.open(object),
+      onPublished: ({ options: { object } }) => {
+        this.#opener.closed(object);
+        this.#wake?.();
+      },
+      onError: (error) => { this.#fail(error); },
+    };
+  }
+
+  async #interrupted(): Promise<void> {
+    const { clock, interrupt } = this.#options;
+    const why = new Error('the call was interrupted', { cause: interrupt.reason });
+    this.#halt.abort(why);
+    for (const later of [this.#cutOff, this.#indexCutOff]) {
+      await orAborted(clock.sleep(INTERRUPT_GRACE_MS), this.#over.signal).catch(() => undefined);
+      if (this.#over.signal.aborted) return;
+      later.abort(why);
+    }
+  }
+
+  /** Takes the first failure or restart, and ends the attempt. What only says that it was ended is no failure. */
+  #fail(error: unknown): void {
+    const ends = [this.#halt, this.#cutOff, this.#indexCutOff];
+    if (error instanceof PrefetchClosed || ends.some(({ signal }) => signal.aborted && signal.reason === error)) return;
+    if (this.#failure ?? this.#restart) return;
+    if (error instanceof Restart) {
+      this.#restart = error;
+      this.#ahead = this.#ahead.filter(({ start, chunk }) => start.group !== error.without?.start.group || chunk < error.without.chunk);
+    } else {
+      this.#failure = { error };
+    }
+    for (const end of this.#failure ? ends : [this.#halt, this.#cutOff]) end.abort(new Error('the attempt ended', { cause: error }));
+  }
+
+  #cursor(): MergeCursor {
+    const done = this.#isRead && this.#ledger.size === 0 && !this.#restart;
+    return this.#ledger.cursor(this.#cutter.point, done, this.#ahead);
+  }
+
+  /** Reports the cursor each second: also while the store is away, so that the call is known to live. */
+  async #tick(): Promise<void> {
+    const { clock, onCheckpoint, batch } = this.#options;
+    while (!this.#over.signal.aborted) {
+      onCheckpoint(this.#cursor());
+      await orAborted(clock.sleep(CHECKPOINT_INTERVAL_MS, this.#over.signal), this.#over.signal).catch(() => undefined);
+      if (this.#over.signal.aborted) return;
+      if (!this.#isIndexing) void this.#writeIndex().catch((error: unknown) => { this.#fail(error); });
+      const group = this.#stall?.look() ?? null;
+      if (group !== null && group + 1 < this.#untilGroup && group + 1 < batch.groups.length) {
+        this.#stalledAtGroup = group;
+        this.#halt.abort(new Error(`group ${group} holds up those behind it`));
+      }
+    }
+  }
+
+  /** Writes the rows of what was published. One write at a time. */
+  #writeIndex(): Promise<void> {
+    this.#indexing = this.#indexing.then(async () => {
+      this.#isIndexing = true;
+      const rows = this.#ledger.publishedRows();
+      await this.#options.records.addChunkRows(rows, this.#indexCutOff.signal);
+      this.#ledger.indexed(rows.length);
+      this.#isIndexing = false;
+      this.#wake?.();
+    });
+    return this.#indexing;
+  }
+}

@@ -1,0 +1,45 @@
+/**
+ * Room for bytes that are copied into the slab: decoded ones, those of small sources, and added newlines. It owns the slot that
+ * is being filled. What is packed lies without gaps, so a part never holds many slots for few bytes.
+ */
+import type { Piece, Reservation, Slot } from './slab.ts';
+import { orAborted } from './waiting.ts';
+
+export class Packer {
+  readonly #reservation: Reservation;
+  readonly #signal: AbortSignal;
+  #slot: Slot | null = null;
+
+  /** @param signal ends the waiting for a slot */
+  constructor(reservation: Reservation, signal: AbortSignal) {
+    this.#reservation = reservation;
+    this.#signal = signal;
+  }
+
+  /** Copies `bytes` and hands the pieces on, in order; `take` takes over their references. @throws the signal's reason */
+  async pack(bytes: Uint8Array, take: (piece: Piece) => Promise<void>): Promise<void> {
+    for (let from = 0; from < bytes.length;) {
+      const slot = await this.#room();
+      const lengthBytes = Math.min(slot.freeBytes, bytes.length - from);
+      const piece = slot.take(lengthBytes);
+      piece.bytes.set(bytes.subarray(from, from + lengthBytes), piece.start);
+      from += lengthBytes;
+      await take(piece);
+    }
+  }
+
+  /** Lets go of the slot. Pieces that were handed on keep it as long as they need it. */
+  release(): void {
+    this.#slot?.release();
+    this.#slot = null;
+  }
+
+  async #room(): Promise<Slot> {
+    while (!this.#slot || this.#slot.freeBytes === 0) {
+      this.release();
+      this.#slot = this.#reservation.tryAcquire();
+      if (!this.#slot) await orAborted(this.#reservation.freed(), this.#signal);
+    }
+    return this.#slot;
+  }
+}

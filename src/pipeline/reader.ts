@@ -1,0 +1,209 @@
+/**
+ * Takes what the prefetch hands out and gives the cutter the bytes of the sources: decoded where they are compressed, and copied
+ * where they are too small to be left where they landed. It settles what is wrong with a source.
+ *
+ * Invariants:
+ * R1. A failure record is durable before any byte after that source is read on.
+ * R2. A piece that stays where it landed fills at least half a slot; see `slotsPerCall`.
+ */
+import { isErrorCode, TributaryError } from '../contracts/errors.ts';
+import type { MergeSpec } from '../contracts/merge.ts';
+import type { FailureRecord } from '../contracts/records.ts';
+import type { ObjectStore } from '../stores/object-store.ts';
+import type { Cutter } from './cutter.ts';
+import { createDecoder, type CompressedEncoding, type Decoder } from './decode.ts';
+import type { Packer } from './packer.ts';
+import { isSourceError, type Fetched, type Prefetch } from './prefetch.ts';
+import type { SourceStretch } from './reading-list.ts';
+import { Restart } from './restart.ts';
+import type { RunRecords } from './run-records.ts';
+import { salvage } from './salvage.ts';
+import { SLOT_BYTES, viewOf, type Piece } from './slab.ts';
+
+const IN_PLACE_BYTES = SLOT_BYTES / 2;
+
+export interface ReaderOptions {
+  readonly source: MergeSpec['source'];
+  readonly store: ObjectStore;
+  readonly records: RunRecords;
+  readonly prefetch: Prefetch;
+  readonly cutter: Cutter;
+  readonly packer: Packer;
+  readonly onError: 'continue' | 'stop';
+  /** When to return although there is more to read. A compressed source is read to its end first: the next call would have to decode it from its start. */
+  readonly deadline: AbortSignal;
+  /** Ends the reading. */
+  readonly halt: AbortSignal;
+  /** Ends the writing of records: later than `halt`. */
+  readonly cutOff: AbortSignal;
+}
+
+interface Decoding { readonly encoding: CompressedEncoding; readonly decoder: Decoder; /** Stored bytes that were decoded. */ readBytes: number }
+
+export class Reader {
+  readonly #options: ReaderOptions;
+  #stretch: SourceStretch | null = null;
+  #decoding: Decoding | null = null;
+
+  constructor(options: ReaderOptions) {
+    this.#options = options;
+  }
+
+  /** Whether a compressed source is being read. */
+  get isDecoding(): boolean {
+    return this.#decoding !== null;
+  }
+
+  /**
+   * Reads until the end, or the deadline.
+   * @returns whether everything was read
+   * @throws Restart; the reason of `halt`; what the prefetch and the cutter's ports throw
+   */
+  async run(): Promise<boolean> {
+    const { prefetch, deadline } = this.#options;
+    try {
+      for (;;) {
+        if (deadline.aborted && !this.#decoding) return false;
+        const event = await prefetch.next();
+        if (event === null) return true;
+        await this.#take(event);
+      }
+    } finally {
+      this.#stopDecoding();
+    }
+  }
+
+  async #take(event: Fetched): Promise<void> {
+    const { cutter } = this.#options;
+    switch (event.kind) {
+      case 'jump': return cutter.jump(event.adopted);
+      case 'begin': return this.#begin(event);
+      case 'piece': return this.#decoding ? this.#decode(event.piece, this.#decoding) : this.#plain(event.piece);
+      case 'broken': return this.#broken(event.error);
+      case 'end': return this.#end();
+    }
+  }
+
+  async #begin({ stretch, encoding, firstOffset }: Fetched & { kind: 'begin' }): Promise<void> {
+    const { cutter, onError } = this.#options;
+    const { record } = stretch;
+    this.#stretch = stretch;
+    if (record && onError === 'stop') throw new TributaryError(isErrorCode(record.code) ? record.code : 'TRB-SOURCE-CORRUPT', record.reason, this.#where());
+    cutter.begin(stretch, firstOffset);
+    if (record?.outcome === 'failed' || encoding === 'plain') return;
+    if (encoding === 'unsupported') await this.#broken(new TributaryError('TRB-SOURCE-ENCODING', `${this.#uri()} is compressed in a way that is not supported`, this.#where()));
+    else this.#decoding = { encoding, decoder: createDecoder(encoding, (bytes) => this.#pack(bytes)), readBytes: 0 };
+  }
+
+  async #plain(piece: Piece): Promise<void> {
+    if (piece.end - piece.start >= IN_PLACE_BYTES) {
+      await this.#options.cutter.append(piece);
+      return;
+    }
+    try {
+      await this.#pack(viewOf(piece));
+    } finally {
+      piece.slot.release();
+    }
+  }
+
+  async #decode(piece: Piece, decoding: Decoding): Promise<void> {
+    const { cutter, prefetch } = this.#options;
+    const { record } = this.#current();
+    try {
+      await decoding.decoder.write(viewOf(piece));
+    } catch (error) {
+      if (!isSourceError(error)) throw error;
+      if (!record || cutter.point.at.offset < record.keep) await this.#salvage(decoding, piece.end - piece.start);
+      await this.#broken(error);
+      return;
+    } finally {
+      piece.slot.release();
+    }
+    decoding.readBytes += piece.end - piece.start;
+    if (!cutter.isSatisfied) return;
+    prefetch.drop(this.#current());
+    this.#stopDecoding();
+    await this.#end();
+  }
+
+  async #salvage({ encoding, decoder, readBytes }: Decoding, pieceBytes: number): Promise<void> {
+    const { store, source: { bucket }, cutter, halt } = this.#options;
+    const { key, etag, sizeBytes } = this.#current();
+    decoder.destroy();
+    try {
+      await salvage({
+        encoding, damage: { from: readBytes, to: readBytes + pieceBytes },
+        read: async (offset, into) => { await store.readInto({ bucket, key, ifMatch: etag, offset, lengthBytes: into.length, sizeBytes }, into, { signal: halt }); },
+        arrivedBytes: () => cutter.arrivedBytes,
+        sink: (bytes) => this.#pack(bytes),
+      });
+    } catch (error) {
+      // It cannot be read a second time: what came out before has to do.
+      if (!isSourceError(error)) throw error;
+    }
+  }
+
+  async #pack(bytes: Uint8Array): Promise<void> {
+    const { packer, cutter } = this.#options;
+    await packer.pack(bytes, (piece) => cutter.append(piece));
+  }
+
+  async #end(): Promise<void> {
+    try {
+      await this.#decoding?.decoder.end();
+    } catch (error) {
+      if (!isSourceError(error)) throw error;
+      await this.#broken(error);
+      return;
+    }
+    await this.#options.cutter.end();
+    this.#over();
+  }
+
+  /** @throws Restart where the record asks for other parts than were sent; the error itself where the run stops at the first one */
+  async #broken(error: TributaryError): Promise<void> {
+    const { cutter, prefetch, records, onError, cutOff } = this.#options;
+    const stretch = this.#current();
+    const { record } = stretch;
+    prefetch.drop(stretch);
+    const { keep, readBytes, isSent } = cutter.takeBack();
+    if (record && keep >= record.keep) {
+      cutter.giveUp(record);
+      this.#over();
+      return;
+    }
+    const failure: FailureRecord = {
+      row: stretch.row, uri: this.#uri(), outcome: record?.outcome ?? (readBytes === 0 ? 'failed' : 'partial'),
+      code: record?.code ?? error.code, reason: error.message, bytes: stretch.sizeBytes, offset: readBytes, keep,
+    };
+    const held = await records.addFailure(failure, cutOff);
+    if (onError === 'stop') throw new TributaryError(error.code, error.message.includes(stretch.key) ? error.message : `${this.#uri()}: ${error.message}`, this.#where(), { cause: error });
+    if (isSent) throw new Restart('record', `a line of ${this.#uri()} broke off`);
+    cutter.giveUp(held);
+    this.#over();
+  }
+
+  #over(): void {
+    this.#stretch = null;
+    this.#stopDecoding();
+  }
+
+  #stopDecoding(): void {
+    this.#decoding?.decoder.destroy();
+    this.#decoding = null;
+  }
+
+  #current(): SourceStretch {
+    if (!this.#stretch) throw new TributaryError('TRB-INTERNAL', 'bytes arrived outside a source');
+    return this.#stretch;
+  }
+
+  #uri(): string {
+    return `s3://${this.#options.source.bucket}/${this.#current().key}`;
+  }
+
+  #where(): { readonly bucket: string; readonly key: string } {
+    return { bucket: this.#options.source.bucket, key: this.#current().key };
+  }
+}
