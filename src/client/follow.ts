@@ -22,7 +22,7 @@ const FIRST_LOOK_MS = 250;
 const SHORTEST_PAUSE_MS = 1_000;
 /** A look costs calls to the server: at most a third of the time goes into looking. */
 const PAUSE_PER_LOOK = 2;
-const RETRY_MS = 2_000;
+const RETRY_MS = 1_000;
 
 /** @throws what the run failed with; what the worker in this process failed with */
 export async function follow(session: Session, run: Run, output: Output, options: FollowOptions): Promise<Followed> {

@@ -5,7 +5,8 @@
 import type { Client } from '@temporalio/client';
 import { defaultPayloadConverter } from '@temporalio/common';
 import pLimit from 'p-limit';
-import { mergeCursor, type MergeCursor } from '../contracts/cursor.ts';
+import { z } from 'zod';
+import { tallySchema } from '../contracts/cursor.ts';
 import { QUERIES, WORKFLOWS } from '../contracts/names.ts';
 import type { BranchProgress, Progress } from '../contracts/progress.ts';
 import { addTally, emptyTally, type Tally } from '../contracts/tally.ts';
@@ -84,13 +85,16 @@ class Tree {
     return { ...below, tally: addTally(tally, below.tally) };
   }
 
+  /** A batch may run several calls, each over some of its groups; what its ended calls did, only its workflow knows. */
   async #batch(id: string): Promise<Share> {
     const { raw } = await this.#limit(async () => this.#client.workflow.getHandle(id).describe());
     const calls = raw.pendingActivities ?? [];
-    const cursor = calls.map(heartbeat).find((one) => one !== undefined);
+    const cursors = calls.map(heartbeat).filter((one) => one !== undefined);
+    const beaten = cursors.map(reached).reduce(addTally, emptyTally());
+    const known = cursors.length === 1 ? beaten : (await this.#branch(id)).tally;
     return {
-      tally: cursor ? reached(cursor) : (await this.#branch(id)).tally,
-      underwayBytes: cursor ? (cursor.open.at(-1)?.at ?? cursor.low).offset : 0,
+      tally: known.lines > beaten.lines || known.doneObjects > beaten.doneObjects ? known : beaten,
+      underwayBytes: cursors.reduce((sum, { open, low }) => sum + (open.at(-1)?.at ?? low).offset, 0),
       callsRunning: calls.length,
       waiting: calls.map(reason).find((one) => one !== null) ?? null,
     };
@@ -103,18 +107,26 @@ class Tree {
   }
 }
 
-function heartbeat(call: PendingActivity): MergeCursor | undefined {
+/** What is read of a cursor: no more than is shown, so that a worker of another version can be watched too. */
+const offset = z.object({ offset: z.number() });
+const amount = z.array(z.number()).min(2);
+const shownCursor = z.object({
+  low: offset, tally: tallySchema,
+  open: z.array(z.object({ at: offset, lines: z.number(), ended: z.object({ done: amount, partial: amount, failed: amount }) })),
+});
+type ShownCursor = z.infer<typeof shownCursor>;
+
+function heartbeat(call: PendingActivity): ShownCursor | undefined {
   const [payload] = call.heartbeatDetails?.payloads ?? [];
-  if (payload === undefined) return undefined;
-  return mergeCursor.safeParse(defaultPayloadConverter.fromPayload(payload)).data;
+  return payload === undefined ? undefined : shownCursor.safeParse(defaultPayloadConverter.fromPayload(payload)).data;
 }
 
 /** The counts at the furthest position of a call, chunks that are not published yet included but for their number. */
-function reached({ tally, open }: MergeCursor): Tally {
-  return open.reduce((sum, { lines, ended: { done, partial, failed } }) => addTally(sum, {
-    ...emptyTally(), lines,
-    doneObjects: done[0], doneBytes: done[1], partialObjects: partial[0], partialBytes: partial[1], failedObjects: failed[0], failedBytes: failed[1],
-  }), tally);
+function reached({ tally, open }: ShownCursor): Tally {
+  return open.reduce((sum, { lines, ended: { done, partial, failed } }) => {
+    const [[doneObjects = 0, doneBytes = 0], [partialObjects = 0, partialBytes = 0], [failedObjects = 0, failedBytes = 0]] = [done, partial, failed];
+    return addTally(sum, { ...emptyTally(), lines, doneObjects, doneBytes, partialObjects, partialBytes, failedObjects, failedBytes });
+  }, tally);
 }
 
 /** Why a call is tried again, while it waits for that and in its first seconds; null where it goes on. */

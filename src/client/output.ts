@@ -57,7 +57,8 @@ export class Output {
 
   /** Whether progress can be redrawn in place. */
   get isLive(): boolean {
-    return this.#stderr.isTTY === true && !this.#dumb && this.verbosity >= 0;
+    // A terminal that says it has no columns cannot be drawn on.
+    return this.#stderr.isTTY === true && (this.#stderr.columns ?? 0) > 0 && !this.#dumb && this.verbosity >= 0;
   }
 
   /** The stream of messages, for what redraws itself. */
@@ -72,11 +73,6 @@ export class Output {
       case 'json': this.#line(JSON.stringify(value, null, 2)); break;
       case 'jsonl': for (const item of Array.isArray(value) ? value : [value]) this.#line(JSON.stringify(item)); break;
     }
-  }
-
-  /** Text that is itself what was asked for, whatever the format: a script, a page of help. */
-  text(text: string): void {
-    this.#line(text);
   }
 
   /** A message for people; not when quiet. */
