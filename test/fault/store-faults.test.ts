@@ -1,0 +1,113 @@
+/** The store, and the network before it, misbehave. */
+import { rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { describe, expect, it } from '@jest/globals';
+import { AbortMultipartUploadCommand, S3Client } from '@aws-sdk/client-s3';
+import { failureRecord } from '../../src/contracts/records.ts';
+import { parseS3Uri } from '../../src/contracts/location.ts';
+import type { Report } from '../../src/contracts/report.ts';
+import { checkRun, writtenTwice } from '../support/fault-checks.ts';
+import { reportOf } from '../support/fault-rig.ts';
+import { uploadsByKey } from '../support/request-log.ts';
+import { until } from '../support/until.ts';
+import { acknowledged, BIG, fillBig, fillMany, MANY, MIB, ofChunks, useFaultRig } from './use-fault-rig.ts';
+
+const rig = useFaultRig();
+
+/** What `tributary failures` shows: code and outcome of each source on record. */
+async function failuresOf(report: Report): Promise<Record<string, string>> {
+  const control = parseS3Uri(report.control);
+  if (typeof control === 'string') throw new Error(control);
+  const { buckets } = rig();
+  const found: Record<string, string> = {};
+  for (const { key } of await buckets.list(control.bucket, `${control.prefix}failures/`)) {
+    const record = failureRecord.parse(JSON.parse((await buckets.get(control.bucket, key)).toString()));
+    found[record.uri] = `${record.outcome}: ${record.code}`;
+  }
+  return found;
+}
+
+describe('30 s of throttling, faults, resets and lost answers, with one source deleted and one denied', () => {
+  it('completes; exactly those two are failures', async () => {
+    const { buckets, proxy, s3, start, startWorker } = rig();
+    const sources = await fillMany(rig(), 'storm/', 41);
+    const readable = new Map([...sources].filter(([, { length }]) => length > 0).sort(([a], [b]) => Buffer.compare(Buffer.from(a), Buffer.from(b))));
+    const [denied = '', deleted = ''] = [...readable.keys()].slice(-2);
+    const mark = proxy.log.length;
+    await startWorker();
+    const { schedule } = proxy;
+    schedule.add({ when: ({ operation, key }) => operation === 'GetObject' && key === `storm/${denied}`, fault: { kind: 'answer', status: 403, code: 'AccessDenied' } });
+    const run = await start('storm', { source: 's3://logs/storm/', target: 's3://merged/storm/', ...MANY, limits: { requestsPerSecond: 40, parallelGroups: 2 } });
+    await until(() => acknowledged(ofChunks(proxy.log.since(mark), 'PutObject')), (count) => count >= 3);
+    await rm(join(s3.dataDir, 'logs', 'storm', deleted));
+    const stormy = [
+      schedule.add({ chance: 0.1, fault: { kind: 'answer', status: 503, code: 'SlowDown' } }),
+      schedule.add({ chance: 0.05, fault: { kind: 'answer', status: 500, code: 'InternalError', early: true } }),
+      schedule.add({ chance: 0.1, fault: { kind: 'swallow answer' } }),
+      schedule.add({ chance: 0.05, fault: (random) => ({ kind: 'reset request', afterBytes: random.below(5000) }) }),
+      schedule.add({ chance: 0.05, fault: (random) => ({ kind: 'reset answer', afterBytes: random.below(5000) }) }),
+      schedule.add({ chance: 0.02, fault: { kind: 'black hole', holdMs: 1500 } }),
+      schedule.add({ chance: 0.1, when: ({ range }) => range !== null, fault: { kind: 'wrong range' } }),
+    ];
+    await Promise.race([sleep(30_000), run.result()]);
+    for (const calm of stormy) calm();
+    const report = await reportOf(run);
+    const left = new Map([...sources].filter(([key]) => key !== denied && key !== deleted));
+    expect(await checkRun(buckets, { report, sources: left, options: MANY })).toEqual([]);
+    expect(report.status).toBe('completed_with_failures');
+    expect(await failuresOf(report)).toEqual({
+      [`s3://logs/storm/${denied}`]: 'failed: TRB-SOURCE-DENIED', [`s3://logs/storm/${deleted}`]: 'failed: TRB-SOURCE-GONE',
+    });
+    expect(report.failed).toEqual({ objects: 2, bytes: sources.get(denied)!.length + sources.get(deleted)!.length });
+    expect(report.retries).toBeGreaterThan(0);
+    expect(proxy.log.since(mark).filter(({ fault }) => fault !== null).length).toBeGreaterThan(30);
+  });
+});
+
+describe('an answer that is lost after the store acted', () => {
+  it.each([
+    ['Complete', 'big', BIG, 'CompleteMultipartUpload'],
+    ['PutObject', 'many', MANY, 'PutObject'],
+  ] as const)('of every %s leads to one object', async (_, name, options, operation) => {
+    const { buckets, proxy, start, startWorker } = rig();
+    const prefix = `lost-${name}/`;
+    const sources = name === 'big' ? await fillBig(rig(), prefix, 42, 2) : await fillMany(rig(), prefix, 43, 30);
+    const mark = proxy.log.length;
+    await startWorker();
+    proxy.schedule.add({ timesEach: 1, when: (request) => request.operation === operation && request.key.includes('merged-'), fault: { kind: 'swallow answer' } });
+    const report = await reportOf(await start(`lost-${name}`, { source: `s3://logs/${prefix}`, target: `s3://merged/${prefix}`, ...options }));
+    expect(await checkRun(buckets, { report, sources, options })).toEqual([]);
+    expect(proxy.log.since(mark).filter(({ fault }) => fault?.kind === 'swallow answer').length).toBeGreaterThanOrEqual(report.chunks.count);
+    expect(writtenTwice(proxy.log.since(mark))).toEqual([]);
+  });
+});
+
+describe('an upload that is aborted behind our back, as by a lifecycle rule', () => {
+  it('starts its chunk again', async () => {
+    const { buckets, proxy, s3, start, startWorker } = rig();
+    const sources = await fillBig(rig(), 'gone/', 44, 6);
+    const mark = proxy.log.length;
+    await startWorker();
+    const run = await start('gone', { source: 's3://logs/gone/', target: 's3://merged/gone/', ...BIG, limits: { bytesPerSecond: 8 * MIB } });
+    await until(() => acknowledged(ofChunks(proxy.log.since(mark), 'UploadPart')), (count) => count >= 2);
+    const client = new S3Client({ endpoint: s3.endpoint, region: 'us-east-1', credentials: { ...s3.root }, forcePathStyle: true });
+    const [[key, [uploadId]]] = [...uploadsByKey(ofChunks(proxy.log.since(mark), 'UploadPart'))] as [[string, [string]]];
+    await client.send(new AbortMultipartUploadCommand({ Bucket: 'merged', Key: key, UploadId: uploadId }));
+    client.destroy();
+    const report = await reportOf(run);
+    expect(await checkRun(buckets, { report, sources, options: BIG })).toEqual([]);
+    expect(uploadsByKey(ofChunks(proxy.log.since(mark), 'UploadPart')).get(key)).toEqual([uploadId, expect.any(String)]);
+  });
+});
+
+describe('a byte that is changed on its way', () => {
+  it('is noticed in a source that the store keeps a checksum of', async () => {
+    const { buckets, proxy, start, startWorker } = rig();
+    const sources = await fillMany(rig(), 'flip/', 45, 20);
+    await startWorker();
+    proxy.schedule.add({ timesEach: 1, when: ({ operation, bucket }) => operation === 'GetObject' && bucket === 'logs', fault: { kind: 'flip', atByte: 3 } });
+    const report = await reportOf(await start('flip', { source: 's3://logs/flip/', target: 's3://merged/flip/', ...MANY }));
+    expect(await checkRun(buckets, { report, sources, options: MANY })).toEqual([]);
+  });
+});
