@@ -112,10 +112,11 @@ export class Connection {
       const socket = this.#socket;
       this.#setTimeout(this.#timeouts.firstByteMs);
       socket.ref();
-      socket.cork();
+      // Corked only where there is something to join the head to: it costs more than it looks.
+      if (this.#unsent) socket.cork();
       socket.write(request.head, 'latin1');
       this.#sendMore();
-      socket.uncork();
+      if (this.#unsent) socket.uncork();
     });
   }
 
