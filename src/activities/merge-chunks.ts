@@ -47,8 +47,8 @@ interface Conditions {
 async function merge(deps: ActivityDeps, artefacts: RunArtefacts, input: MergeChunksInput, cursor: MergeCursor, conditions: Conditions): Promise<MergeBatchResult> {
   const { run, planHash, page, batch: index, limits, onError, untilGroup, maySplit } = input;
   const spec = await artefacts.spec(run, conditions.signal);
-  const { reader } = await artefacts.plan(run, planHash);
-  const batch = await artefacts.batch(run, planHash, page, index);
+  const { reader } = await artefacts.plan(run, planHash, conditions.signal);
+  const batch = await artefacts.batch(run, planHash, page, index, conditions.signal);
   const rates = { requestsPerSecond: limits.requestsPerSecond, bytesPerSecond: limits.bytesPerSecond, patience: 'forever' as const };
   const target = deps.stores.session(spec.target.store, rates);
   const source = spec.source.store === spec.target.store ? target : deps.stores.session(spec.source.store, rates);

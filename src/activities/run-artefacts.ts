@@ -1,10 +1,14 @@
-/** The artefacts of runs as this worker has them: specs, sealed plans and batch files, each believed only with its hash. */
+/**
+ * The artefacts of runs as this worker has them: specs, sealed plans and batch files, each believed only with its hash. Plans are shared by
+ * calls, so an abort ends a call's waiting and not the reading.
+ */
 import type { RunRef } from '../contracts/activities.ts';
 import { TributaryError } from '../contracts/errors.ts';
 import type { MergeSpec } from '../contracts/merge.ts';
 import { plannedBatch, sealedPlan, type PlannedBatch, type SealedPlan } from '../contracts/plan.ts';
 import { controlPrefix } from '../core/names.ts';
 import { PlanReader } from '../pipeline/plan-reader.ts';
+import { orAborted } from '../pipeline/waiting.ts';
 import { contentHash, getArtefact } from '../stores/artefacts.ts';
 import type { StoreRegistry, StoreSession } from '../stores/registry.ts';
 
@@ -49,8 +53,12 @@ export class RunArtefacts {
     return spec;
   }
 
-  /** @throws TRB-PLAN-LOST */
-  plan(run: RunRef, planHash: string): Promise<OpenedPlan> {
+  /** @throws TRB-PLAN-LOST; the signal's reason */
+  plan(run: RunRef, planHash: string, signal: AbortSignal): Promise<OpenedPlan> {
+    return orAborted(this.#shared(run, planHash), signal);
+  }
+
+  #shared(run: RunRef, planHash: string): Promise<OpenedPlan> {
     const known = this.#plans.get(planHash);
     if (known) return known;
     const opening = this.#open(run, planHash);
@@ -59,21 +67,21 @@ export class RunArtefacts {
     return opening;
   }
 
-  /** The batches of a work page, the largest of each batch file first. @throws TRB-PLAN-LOST */
-  async batches(run: RunRef, planHash: string, page: number): Promise<readonly PlannedBatch[]> {
-    const { plan } = await this.plan(run, planHash);
+  /** The batches of a work page, the largest of each batch file first. @throws TRB-PLAN-LOST; the signal's reason */
+  async batches(run: RunRef, planHash: string, page: number, signal: AbortSignal): Promise<readonly PlannedBatch[]> {
+    const { plan } = await this.plan(run, planHash, signal);
     const [from, to] = plan.workPages[page] ?? [0, 0];
     const batches: PlannedBatch[] = [];
     for (const file of plan.batchFiles.slice(from, to)) {
-      const bytes = await this.#artefact(run, `batches/${file.hash}.ndjson`, file.hash);
+      const bytes = await this.#artefact(run, `batches/${file.hash}.ndjson`, file.hash, signal);
       for (const line of bytes.toString().split('\n')) if (line !== '') batches.push(plannedBatch.parse(JSON.parse(line)));
     }
     return batches;
   }
 
-  /** @throws TRB-PLAN-LOST */
-  async batch(run: RunRef, planHash: string, page: number, index: number): Promise<PlannedBatch> {
-    const batch = (await this.batches(run, planHash, page))[index];
+  /** @throws TRB-PLAN-LOST; the signal's reason */
+  async batch(run: RunRef, planHash: string, page: number, index: number, signal: AbortSignal): Promise<PlannedBatch> {
+    const batch = (await this.batches(run, planHash, page, signal))[index];
     if (!batch) throw new TributaryError('TRB-PLAN-LOST', `work page ${page} of the plan has no batch ${index}`);
     return batch;
   }
@@ -83,9 +91,9 @@ export class RunArtefacts {
     return { plan, reader: new PlanReader(plan, (name, hash) => this.#artefact(run, name, hash)) };
   }
 
-  async #artefact(run: RunRef, name: string, hash: string): Promise<Buffer> {
-    const spec = await this.spec(run, new AbortController().signal);
-    return getArtefact(this.controlSession(run).store, { bucket: run.control.bucket, key: `${planPrefix(spec, run)}${name}` }, hash);
+  async #artefact(run: RunRef, name: string, hash: string, signal: AbortSignal = new AbortController().signal): Promise<Buffer> {
+    const spec = await this.spec(run, signal);
+    return getArtefact(this.controlSession(run).store, { bucket: run.control.bucket, key: `${planPrefix(spec, run)}${name}` }, hash, { signal });
   }
 }
 

@@ -38,12 +38,12 @@ export function createSealPlan(artefacts: RunArtefacts): ControlActivities['seal
 }
 
 export function createOpenPlan(artefacts: RunArtefacts): ControlActivities['openPlan'] {
-  return ({ run, planHash }) => boundary(async () => refOf(planHash, (await artefacts.plan(run, planHash)).plan));
+  return ({ run, planHash }) => boundary(async (signal) => refOf(planHash, (await artefacts.plan(run, planHash, signal)).plan));
 }
 
 export function createDescribeBatches(artefacts: RunArtefacts): ControlActivities['describeBatches'] {
-  return ({ run, planHash, page }) => boundary(async () => {
-    const batches = await artefacts.batches(run, planHash, page);
+  return ({ run, planHash, page }) => boundary(async (signal) => {
+    const batches = await artefacts.batches(run, planHash, page, signal);
     return batches.map(({ groups, objects, bytes }) => {
       const size = `${objects} objects, ${(bytes / 2 ** 20).toFixed(1)} MiB`;
       const [only] = groups;
