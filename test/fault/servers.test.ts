@@ -2,7 +2,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, it } from '@jest/globals';
 import { checkRun, writtenTwice } from '../support/fault-checks.ts';
-import { reportOf } from '../support/fault-rig.ts';
+import { progressOf, reportOf } from '../support/fault-rig.ts';
 import { until } from '../support/until.ts';
 import { acknowledged, BIG, fillBig, fillMany, MANY, MIB, ofChunks, useFaultRig } from './use-fault-rig.ts';
 
@@ -54,3 +54,46 @@ describe('a connection to Temporal that goes silent for longer than the heartbea
     expect(writtenTwice(proxy.log.since(mark))).toEqual([]);
   });
 });
+
+describe('while the store is away', () => {
+  it('a run can be paused, its worker be stopped and another be started; it waits as long as it takes', async () => {
+    const { buckets, proxy, start, startWorker } = rig();
+    const sources = await fillMany(rig(), 'away/', 34);
+    const mark = proxy.log.length;
+    const first = await startWorker();
+    const run = await start('away', { source: 's3://logs/away/', target: 's3://merged/away/', ...MANY, limits: { requestsPerSecond: 40 } });
+    await until(() => acknowledged(ofChunks(proxy.log.since(mark), 'PutObject')), (count) => count >= 10);
+    proxy.refuse(true);
+    await sleep(1000);
+    await run.signal('pause');
+    const askedMs = Date.now();
+    await until(() => progressOf(run), ({ state }) => state === 'paused');
+    expect(Date.now() - askedMs).toBeLessThanOrEqual(10_000);
+    expect((await first.stop(20_000)).code).toBe(0);
+
+    // The second knows nothing of the run: it waits for the store before it can begin.
+    const second = await startWorker();
+    await run.signal('resume');
+    await until(async () => (await pendingCalls('away')).includes('mergeChunks'), (begun) => begun);
+    const stopped = await second.stop(20_000);
+    expect(stopped.code).toBe(0);
+    expect(stopped.stderr).not.toMatch(/abandoned|did not end|failed/i);
+
+    await startWorker();
+    proxy.refuse(false);
+    const report = await reportOf(run);
+    expect(await checkRun(buckets, { report, sources, options: MANY })).toEqual([]);
+    expect(writtenTwice(proxy.log.since(mark))).toEqual([]);
+  });
+});
+
+/** Calls that a worker has begun, of all batches of a run. */
+async function pendingCalls(id: string): Promise<string[]> {
+  const { client } = rig();
+  const begun: string[] = [];
+  for await (const { workflowId } of client.workflow.list({ query: `ExecutionStatus = "Running" AND WorkflowId STARTS_WITH "${id}"` })) {
+    const { raw } = await client.workflow.getHandle(workflowId).describe();
+    for (const { activityType, state } of raw.pendingActivities ?? []) if (state === 2) begun.push(activityType?.name ?? '');
+  }
+  return begun;
+}
