@@ -16,6 +16,9 @@ export interface About {
 
 const GRPC = { cancelled: 1, unknown: 2, invalidArgument: 3, deadlineExceeded: 4, notFound: 5, alreadyExists: 6, permissionDenied: 7, unimplemented: 12, unavailable: 14, unauthenticated: 16 } as const;
 
+/** Of this machine's file system: a state or cache directory that cannot be used. */
+const DISK_TROUBLES: readonly string[] = ['EACCES', 'EPERM', 'EROFS', 'ENOSPC', 'ENOTDIR'];
+
 /** @returns the error itself where it is one of ours; the error that a run or its server ended with, in our words; else TRB-INTERNAL */
 export function toTributaryError(error: unknown, about: About = {}): TributaryError {
   if (isTributaryError(error)) return error;
@@ -36,7 +39,8 @@ export function toTributaryError(error: unknown, about: About = {}): TributaryEr
   const grpc = error instanceof ServiceError ? error.cause : error;
   if (isGrpcServiceError(grpc)) return fromGrpc(grpc.code, grpc.details, about, error);
   const message = error instanceof Error ? error.message : String(error);
-  return new TributaryError('TRB-INTERNAL', message, {}, { cause: error });
+  const isDisk = error instanceof Error && 'code' in error && 'syscall' in error && DISK_TROUBLES.includes(String(error.code));
+  return new TributaryError(isDisk ? 'TRB-INVALID-CONFIG' : 'TRB-INTERNAL', message, {}, { cause: error });
 }
 
 export function runNotFound(run: string, address: string | undefined, cause?: unknown): TributaryError {

@@ -83,8 +83,8 @@ export class Runs {
     const memo: RunMemo = { ...about, inputHash: hashOfInput(input) };
     const options: WorkflowStartOptions = {
       taskQueue: QUEUES.control, workflowId: id, args: [input], memo: { ...memo },
-      // A run is its id, so an id is used once.
-      workflowIdReusePolicy: 'REJECT_DUPLICATE',
+      // A run is its id: what was done under it stays what it names. A run that failed may be said again.
+      workflowIdReusePolicy: 'ALLOW_DUPLICATE_FAILED_ONLY',
       staticSummary: summary(`${'dryRun' in input && input.dryRun === true ? 'plan' : 'merge'} ${about.source} → ${about.target}`),
     };
     await this.guard({ run: id }, async () => {

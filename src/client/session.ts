@@ -2,6 +2,7 @@
  * A command's use of a Temporal server: connects to it, and in local mode starts the server and a worker where they are missing.
  * It owns what it started; `close` stops exactly that.
  */
+import { EXIT } from '../contracts/errors.ts';
 import type { Context } from './context.ts';
 import { connectClient, type Connected } from './connect.ts';
 import { joinEmbedded, type EmbeddedServer } from './local/embedded.ts';
@@ -29,6 +30,8 @@ export interface SessionOptions {
    * answers and decides (`control`), and that only where no other command works on the runs.
    */
   readonly worker: 'all' | 'control' | 'none';
+  /** Whether the command looks at `interrupt` itself. Else Ctrl-C closes the session and ends the process. */
+  readonly handlesInterrupt?: boolean;
 }
 
 /** @throws TRB-TEMPORAL-UNREACHABLE, TRB-ACCESS-DENIED, TRB-INVALID-CONFIG */
@@ -49,8 +52,10 @@ async function openServed(context: Context, where: Exclude<Where, { kind: 'embed
   return { runs: new Runs(connected), where, page: pageIn(ui, connected), outlivesUs: true, alone: false, workerFailed: never, close: () => connected.close() };
 }
 
-async function openEmbedded(context: Context, where: Extract<Where, { kind: 'embedded' }>, { worker: needed }: SessionOptions): Promise<Session> {
+async function openEmbedded(context: Context, where: Extract<Where, { kind: 'embedded' }>, { worker: needed, handlesInterrupt = false }: SessionOptions): Promise<Session> {
   const { output, environment } = context;
+  // From before the server is started: whoever starts one must come to the point where it is stopped.
+  const interrupt = context.interrupt();
   const server = await joinEmbedded(where.directory, environment, (line) => { output.say(line); });
   let connected: Connected | undefined;
   let worker: LocalWorker | undefined;
@@ -62,6 +67,8 @@ async function openEmbedded(context: Context, where: Extract<Where, { kind: 'emb
       await server.leave();
     }
   };
+  const leaveNow = (): void => { void close().finally(() => process.exit(EXIT.detached)); };
+  if (!handlesInterrupt) interrupt.addEventListener('abort', leaveNow, { once: true });
   try {
     const temporal = { address: server.address, namespace: 'default', connection: {} };
     if (needed === 'all' || (needed === 'control' && !server.shared)) {

@@ -26,7 +26,7 @@ const PORTS = { temporal: 7233, ui: 8233, s3: 7070 } as const;
 /** `tributary dev`: runs until a signal, or until one of its servers ends by itself. @returns the exit code */
 export async function dev(context: Context, flags: DevFlags): Promise<number> {
   const { output, environment } = context;
-  const interrupt = context.interruptible();
+  const interrupt = context.interrupt();
   const data = flags.ephemeral === true ? await mkdtemp(join(tmpdir(), 'tributary-dev-')) : flags.data === undefined ? join(environment.paths.state, 'dev', 'data') : resolve(flags.data);
   let servers: DevServers | undefined;
   let worker: LocalWorker | undefined;
@@ -45,13 +45,12 @@ export async function dev(context: Context, flags: DevFlags): Promise<number> {
     await Promise.race([worker.ready, worker.failed]);
     const addresses = addressesOf(servers, flags.ephemeral === true ? null : data);
     output.answer(addresses, (style) => renderDev(addresses, style));
-    return await untilTheEnd(context, servers, worker, interrupt.signal);
+    return await untilTheEnd(context, servers, worker, interrupt);
   } finally {
     output.say('stopping');
     await worker?.stop();
     await servers?.stop();
     if (flags.ephemeral === true) await rm(data, { recursive: true, force: true });
-    interrupt.release();
   }
 }
 

@@ -1,5 +1,6 @@
 import { EXIT } from '../../contracts/errors.ts';
 import type { Context } from '../context.ts';
+import { controlDataOf } from '../control-data.ts';
 import { readFailures } from '../failure-records.ts';
 import { withRun } from '../open-run.ts';
 import { renderFailures } from '../render/runs.ts';
@@ -9,7 +10,8 @@ import { storesOf } from '../where.ts';
 /** `tributary failures RUN`, also while the run goes on. Reads the run's records in its target bucket. @returns the exit code */
 export async function failures(context: Context, id: string): Promise<number> {
   return withRun(context, id, { worker: 'none' }, async ({ session, description }) => {
-    const lines = await withStores(storesOf(context.config(), session.where), (open) => readFailures(session.runs, description, open));
+    const control = await controlDataOf(session.runs, description);
+    const lines = await withStores(storesOf(context.config(), session.where), (open) => readFailures(open(control.store), control));
     context.output.answer(lines, (style) => renderFailures(lines, style));
     if (lines.length === 0) context.output.say('no source failed');
     return EXIT.ok;

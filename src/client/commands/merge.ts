@@ -16,7 +16,7 @@ export interface RunFlags extends FollowFlags {
 /** `tributary merge SRC DST`, and `tributary plan merge SRC DST`. @returns the exit code */
 export async function merge(context: Context, source: string, target: string, flags: MergeFlags & RunFlags): Promise<number> {
   const input = mergeInputOf(source, target, flags);
-  const session = await openSession(context, { worker: 'all' });
+  const session = await openSession(context, { worker: 'all', handlesInterrupt: true });
   try {
     return await startAndFollow(context, session, flags, async () => await runToGoOnWith(context, session, input, flags.id) ?? session.runs.merge(input, flags.id));
   } finally {

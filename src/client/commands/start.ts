@@ -16,21 +16,16 @@ export interface FollowFlags {
 /** Follows a run to its end, prints its answer, and leaves as local mode or a cluster asks for. @returns the exit code */
 export async function followToEnd(context: Context, session: Session, run: Run, flags: FollowFlags): Promise<number> {
   const { output } = context;
-  const interrupt = context.interruptible();
-  try {
-    const followed = await follow(session, run, output, { stats: flags.stats, signal: interrupt.signal });
-    if (followed.ended) return answer(context, followed.result);
-    if (session.outlivesUs) {
-      output.say(`detached; the run ${run.id} goes on. Come back with: tributary watch ${run.id}`);
-    } else {
-      output.say(`pausing the run ${run.id} …`);
-      await pauseAndWait(run);
-      output.say(cursorKeptMessage(run.id));
-    }
-    return EXIT.detached;
-  } finally {
-    interrupt.release();
+  const followed = await follow(session, run, output, { stats: flags.stats, signal: context.interrupt() });
+  if (followed.ended) return answer(context, followed.result);
+  if (session.outlivesUs) {
+    output.say(`detached; the run ${run.id} goes on. Come back with: tributary watch ${run.id}`);
+  } else {
+    output.say(`pausing the run ${run.id} …`);
+    await pauseAndWait(run);
+    output.say(cursorKeptMessage(run.id));
   }
+  return EXIT.detached;
 }
 
 function answer({ output }: Context, result: Report | PlanReport): number {

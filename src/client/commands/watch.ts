@@ -6,7 +6,7 @@ import { followToEnd, type FollowFlags } from './start.ts';
 
 /** `tributary watch RUN`. In local mode a run that nobody works on goes on. @returns the exit code */
 export async function watch(context: Context, id: string, flags: FollowFlags): Promise<number> {
-  return withRun(context, id, { worker: 'all' }, async ({ session, run }) => {
+  return withRun(context, id, { worker: 'all', handlesInterrupt: true }, async ({ session, run }) => {
     if (await resumeIfPaused(session, run)) context.output.say(`resuming the run ${id} from where it was`);
     return followToEnd(context, session, run, flags);
   });

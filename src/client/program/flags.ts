@@ -55,7 +55,7 @@ export function addMergeOptions(command: Command): void {
     new Option('--size <size>', 'about this many bytes a chunk, cut at a line end, as 128MiB').conflicts('lines'),
     new Option('--group-by <what>', 'what is merged together: directory, or depth:N for everything under the first N directories'),
     new Option('--extension <text>', 'extension of the chunks; default: that of the first source of each group'),
-    choice('--compression <what>', 'auto decodes .gz and .zst sources, none takes them as they are', ['auto', 'none']),
+    choice('--compression <what>', 'whether .gz and .zst sources are decoded (auto), or taken as they are (none)', ['auto', 'none']),
   ]);
 }
 

@@ -45,6 +45,7 @@ describe('toTributaryError', () => {
       [grpc(3, 'WorkflowId length exceeds limit.'), 'TRB-INVALID-INPUT', 'WorkflowId length exceeds limit.'],
       [new Error('boom'), 'TRB-INTERNAL', 'boom'],
       ['text', 'TRB-INTERNAL', 'text'],
+      [Object.assign(new Error('EACCES: permission denied, mkdir \'/state\''), { code: 'EACCES', syscall: 'mkdir' }), 'TRB-INVALID-CONFIG', 'EACCES: permission denied, mkdir \'/state\''],
     ];
     for (const [error, code, message] of cases) expect(toTributaryError(error, about)).toMatchObject({ code, message });
   });

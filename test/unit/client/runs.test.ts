@@ -31,7 +31,7 @@ describe('Runs.merge', () => {
     expect(started[0]).toMatchObject({
       type: 'mergeRun',
       options: {
-        taskQueue: 'tributary', workflowId: 'mine', args: [input], workflowIdReusePolicy: 'REJECT_DUPLICATE', staticSummary: 'merge s3://logs/app/ → s3://merged/',
+        taskQueue: 'tributary', workflowId: 'mine', args: [input], workflowIdReusePolicy: 'ALLOW_DUPLICATE_FAILED_ONLY', staticSummary: 'merge s3://logs/app/ → s3://merged/',
         memo: { source: 's3://logs/app/', target: 's3://merged/', label: 'nightly', inputHash: hashOfInput(input) },
       },
     });
