@@ -57,5 +57,4 @@ export const configSchema = z.strictObject({
     address: z.string().optional(), namespace: z.string().optional(), profile: z.string().optional(),
   }).prefault({}).meta({ description: 'As the temporal CLI: flags, TEMPORAL_* variables and temporal.toml win over this.' }),
 });
-export type ConfigInput = z.input<typeof configSchema>;
 export type Config = z.output<typeof configSchema>;
