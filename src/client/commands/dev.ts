@@ -32,7 +32,7 @@ export async function dev(context: Context, flags: DevFlags): Promise<number> {
   let worker: LocalWorker | undefined;
   try {
     servers = await startDevServers({
-      environment, data, inMemory: flags.ephemeral === true, tell: (line) => { output.say(line); },
+      environment, data, ephemeral: flags.ephemeral === true, tell: (line) => { output.say(line); },
       ports: { temporal: flags.port ?? PORTS.temporal, ui: flags.uiPort ?? PORTS.ui, s3: flags.s3Port ?? PORTS.s3 },
     });
     const { temporal, s3 } = servers;

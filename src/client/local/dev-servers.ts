@@ -17,8 +17,8 @@ export interface DevOptions {
   readonly environment: Environment;
   /** Folder of the data; made where it is missing. */
   readonly data: string;
-  /** Whether runs are kept in memory only. */
-  readonly inMemory: boolean;
+  /** Whether it goes when `dev` ends; runs are kept in memory then. */
+  readonly ephemeral: boolean;
   readonly ports: { readonly temporal: number; readonly ui: number; readonly s3: number };
   readonly tell: (line: string) => void;
 }
@@ -46,7 +46,7 @@ export async function startDevServers(options: DevOptions): Promise<DevServers> 
     const starts = await Promise.allSettled([
       startTemporal({
         binary: temporalBinary, logFile: join(data, 'temporal.log'), port: options.ports.temporal, uiPort: options.ports.ui,
-        ...(options.inMemory ? {} : { databaseFile: join(data, 'temporal.db') }),
+        ...(options.ephemeral ? {} : { databaseFile: join(data, 'temporal.db') }),
       }),
       startVersitygw({ binary: s3Binary, directory: join(data, 's3'), logFile: join(data, 's3.log'), port: options.ports.s3, ...KEYS }),
     ] as const);
@@ -57,7 +57,7 @@ export async function startDevServers(options: DevOptions): Promise<DevServers> 
     }
     const path = join(folder, `${process.pid}.json`);
     const state: DevState = {
-      pid: process.pid, startedMs: Date.now(), data,
+      pid: process.pid, startedMs: Date.now(), data, ephemeral: options.ephemeral,
       temporal: { pid: temporal.value.pid, program: temporalBinary, address: temporal.value.address, uiUrl: temporal.value.uiUrl },
       s3: { pid: s3.value.pid, program: s3Binary, endpoint: s3.value.endpoint, region: s3.value.region, ...KEYS },
     };
@@ -81,6 +81,7 @@ async function clearUp(environment: Environment, data: string): Promise<void> {
     }
     if (alive) continue;
     for (const { pid, program } of [state.temporal, state.s3]) if (await runsProgram(pid, program)) await stopProcess(pid);
+    if (state.ephemeral) await rm(state.data, { recursive: true, force: true });
     await rm(path, { force: true });
   }
 }

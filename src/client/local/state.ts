@@ -24,6 +24,8 @@ export const devState = z.object({
   pid: z.int(),
   startedMs: z.number(),
   data: z.string(),
+  /** Whether the data goes when `dev` ends. */
+  ephemeral: z.boolean(),
   temporal: serverState,
   s3: z.object({ pid: z.int(), program: z.string(), endpoint: z.string(), region: z.string(), accessKeyId: z.string(), secretAccessKey: z.string() }),
 });

@@ -68,5 +68,7 @@ function errorLines({ errors, run }: Report, style: Style): string[] {
 
 function exampleText(example: Readonly<Record<string, unknown>>): string {
   const text = (name: string): string => (typeof example[name] === 'string' ? example[name] : '');
-  return [text('uri') || text('key'), text('reason')].filter((part) => part !== '').join(': ');
+  const uri = text('uri') || text('key');
+  // Most reasons name their source.
+  return (text('reason').includes(uri) ? [text('reason')] : [uri, text('reason')]).filter((part) => part !== '').join(': ');
 }

@@ -19,7 +19,9 @@ export function renderRuns(runs: readonly RunLine[], style: Style): string {
 
 export function renderFailures(failures: readonly FailureLine[], style: Style): string {
   return columns(failures.map(({ uri, code, reason, offset, outcome }) => [
-    outcome === 'failed' ? style.red('failed') : style.yellow('partial'), uri, code, outcome === 'partial' ? `${reason} (from byte ${count(offset)} on)` : reason,
+    outcome === 'failed' ? style.red('failed') : style.yellow('partial'), uri, code,
+    // Most reasons begin with their source, which stands in the row already.
+    `${reason.startsWith(`${uri} `) ? reason.slice(uri.length + 1) : reason}${outcome === 'partial' ? ` (from byte ${count(offset)} on)` : ''}`,
   ])).join('\n');
 }
 

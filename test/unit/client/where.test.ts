@@ -19,7 +19,7 @@ async function runDev(pid = process.pid): Promise<void> {
   const folder = join(home, '.local/state/tributary/dev');
   mkdirSync(folder, { recursive: true });
   await writeState(join(folder, `${pid}.json`), {
-    pid, startedMs: 1, data: '/data', temporal: { pid, program: 'temporal', address: '127.0.0.1:7299', uiUrl: 'http://127.0.0.1:8299' },
+    pid, startedMs: 1, data: '/data', ephemeral: false, temporal: { pid, program: 'temporal', address: '127.0.0.1:7299', uiUrl: 'http://127.0.0.1:8299' },
     s3: { pid, program: 'versitygw', endpoint: 'http://127.0.0.1:7070', region: 'us-east-1', accessKeyId: 'id', secretAccessKey: 'secret' },
   });
 }

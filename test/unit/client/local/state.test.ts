@@ -16,7 +16,7 @@ afterEach(() => rmSync(folder, { recursive: true, force: true }));
 const deadPid = (): number => spawnSync(process.execPath, ['-e', '']).pid;
 
 const dev = (pid: number, startedMs: number): DevState => ({
-  pid, startedMs, data: '/data', temporal: { pid: process.pid, program: 'temporal', address: '127.0.0.1:7233', uiUrl: 'http://127.0.0.1:8233' },
+  pid, startedMs, data: '/data', ephemeral: false, temporal: { pid: process.pid, program: 'temporal', address: '127.0.0.1:7233', uiUrl: 'http://127.0.0.1:8233' },
   s3: { pid: process.pid, program: 'versitygw', endpoint: 'http://127.0.0.1:7070', region: 'us-east-1', accessKeyId: 'a', secretAccessKey: 'b' },
 });
 

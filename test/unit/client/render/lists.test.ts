@@ -28,10 +28,10 @@ a    completed with failures  2026-11-20 08:30:12Z  1m    s3://x/     s3://y/`.t
 describe('renderFailures', () => {
   it('is one line a source, and says from where on a partial one is missing', () => {
     expect(renderFailures([
-      { uri: 's3://logs/a', code: 'TRB-SOURCE-GONE', reason: 'it is gone', offset: 0, outcome: 'failed' },
+      { uri: 's3://logs/a', code: 'TRB-SOURCE-GONE', reason: 's3://logs/a is gone', offset: 0, outcome: 'failed' },
       { uri: 's3://logs/b.gz', code: 'TRB-SOURCE-CORRUPT', reason: 'it ends early', offset: 4096, outcome: 'partial' },
     ], PLAIN)).toBe([
-      'failed   s3://logs/a     TRB-SOURCE-GONE     it is gone',
+      'failed   s3://logs/a     TRB-SOURCE-GONE     is gone',
       'partial  s3://logs/b.gz  TRB-SOURCE-CORRUPT  it ends early (from byte 4,096 on)',
     ].join('\n'));
   });

@@ -31,14 +31,14 @@ control   s3://merged/_tributary/runs/20261121T083012Z-89abcdef/`.trimStart());
       status: 'completed_with_failures', partial: { objects: 1, bytes: 10 }, failed: { objects: 2, bytes: 20 },
       errors: [
         { code: 'TRB-SOURCE-DENIED', count: 2, example: { uri: 's3://logs/a.log', reason: 'access denied' } },
-        { code: 'TRB-SOURCE-CORRUPT', count: 1, example: { uri: 's3://logs/b.gz' } },
+        { code: 'TRB-SOURCE-CORRUPT', count: 1, example: { uri: 's3://logs/b.gz', reason: 's3://logs/b.gz ends early' } },
       ],
     }), PLAIN);
     expect(text).toMatch(/^completed with failures {2}merge/);
     expect(text).toContain(`
 errors
   TRB-SOURCE-DENIED   2 sources  s3://logs/a.log: access denied
-  TRB-SOURCE-CORRUPT  1 source   s3://logs/b.gz
+  TRB-SOURCE-CORRUPT  1 source   s3://logs/b.gz ends early
   all of them: tributary failures merge-logs-20261121-083012-4f2a`);
   });
 
