@@ -19,7 +19,7 @@ import type { StoreRegistry } from '../stores/registry.ts';
 import { findWorkflowBundle } from './bundle.ts';
 import { connectTemporal } from './connect.ts';
 import { serveHealth } from './health.ts';
-import { boundYoungGeneration } from './heap.ts';
+import { boundHeap } from './heap.ts';
 import { createMetrics, exportMetrics, type FlushableMetrics } from './metrics.ts';
 import { createReadiness, reasonsOf } from './readiness.ts';
 import { installRuntime } from './runtime.ts';
@@ -109,7 +109,7 @@ export async function startWorker(options: StartOptions): Promise<RunningWorker>
   const { config, log, signal = new AbortController().signal, temporal = temporalSettings(config) } = options;
   const { values: { worker, memory, health } } = config;
   const slots = dataSlots(config.values, CALL_BYTES);
-  boundYoungGeneration();
+  boundHeap();
   installRuntime(log, config.values);
   const metrics = createMetrics(() => Runtime.instance().metricMeter);
   const assembly: Assembly = { temporal, stores: countedRegistry(config, metrics), slab: new Slab(slabBytes(config.values)), connection: undefined, workers: [] };
