@@ -23,7 +23,7 @@ export interface RunOptions {
   readonly timeoutMs?: number;
   /** Called with each line of both streams as it comes; without it the output is only collected. */
   readonly onLine?: (line: string) => void;
-  /** Gives the command this terminal instead; nothing is collected then. */
+  /** Gives the command this terminal to write to; nothing is collected then. Never to read from: its group is in the background. */
   readonly inherit?: boolean;
 }
 
@@ -51,7 +51,7 @@ export class Processes {
     const child = spawn(command, args, {
       cwd: options.cwd,
       detached: true,
-      stdio: options.inherit === true ? 'inherit' : ['ignore', 'pipe', 'pipe'],
+      stdio: options.inherit === true ? ['ignore', 'inherit', 'inherit'] : ['ignore', 'pipe', 'pipe'],
       env: { ...process.env, ...options.env, [MARK_NAME]: this.#mark },
     });
     this.#children.add(child);
