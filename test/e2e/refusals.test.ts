@@ -1,0 +1,119 @@
+/** What must not happen is refused in seconds, with one clear message and its exit code; and nothing is lost or half written. */
+import { beforeAll, describe, expect, it } from '@jest/globals';
+import { reportSchema } from '../../src/contracts/report.ts';
+import type { Ended } from '../support/programs.ts';
+import { useRig } from '../support/rig.ts';
+import { until } from '../support/until.ts';
+
+const rig = useRig();
+
+beforeAll(async () => {
+  const { buckets } = rig();
+  await buckets.create('logs', 'merged');
+  await buckets.fill('logs', new Map([['app/a.log', Buffer.from('1\n2\n3\n')], ['app/b.log', Buffer.from('4\n5\n')]]));
+});
+
+const merge = (...args: readonly string[]): Promise<Ended> => rig().cli(['merge', ...args]);
+
+/** One message for people: what, where, what to do; no stack. */
+function expectRefused(ended: Ended, code: number, ...words: readonly string[]): void {
+  expect({ code: ended.code, stderr: ended.stderr }).toMatchObject({ code });
+  for (const word of words) expect(ended.stderr).toContain(word);
+  expect(ended.stderr).not.toMatch(/^\s+at .*:\d+:\d+/m);
+  expect(ended.stdout).toBe('');
+}
+
+describe('bad input', () => {
+  it('is refused with exit code 2 before anything starts', async () => {
+    expectRefused(await merge('s3://logs/', 's3://merged/', '--lines', '0'), 2, 'at least 1');
+    expectRefused(await merge('logs', 's3://merged/'), 2, 'not an S3 URI');
+    expectRefused(await merge('s3://logs/', 's3://merged/', '--linse', '5'), 2, '--lines');
+    expectRefused(await rig().cli(['migrate', 's3://logs/', 's3://merged/']), 2, 'not supported yet');
+  });
+
+  it('by the temporal command line is refused with the key that was meant', async () => {
+    const input = JSON.stringify({ source: 's3://logs/', target: 's3://merged/', 'chunk.line': 5 });
+    const ended = await rig().temporalCli(['workflow', 'execute', '--type', 'mergeRun', '--task-queue', 'tributary', '--workflow-id', 'typo', '--input', input]);
+    expect(ended.code).not.toBe(0);
+    expect(`${ended.stdout}${ended.stderr}`).toContain('did you mean chunk.lines');
+  });
+});
+
+describe('a place that is not there, or not ours', () => {
+  it('is named', async () => {
+    expectRefused(await merge('s3://missing-bucket/', 's3://merged/'), 3, 'missing-bucket');
+    expectRefused(await merge('s3://logs/missing/', 's3://merged/'), 3, 's3://logs/missing/');
+    expectRefused(await rig().cli(['report', 'no-such-run']), 3, 'no-such-run');
+  });
+
+  it('says at once that Temporal cannot be reached', async () => {
+    expectRefused(await rig().cli(['runs', '--address', '127.0.0.1:1']), 5, '127.0.0.1:1');
+  });
+});
+
+describe('a target', () => {
+  it('that another run writes to is refused with exit code 8 and that run named', async () => {
+    await rig().buckets.put('logs', 'slow/a.log', Buffer.alloc(2 ** 20, 'x\n'));
+    const first = rig().startCli(['merge', 's3://logs/slow/', 's3://merged/busy/', '--id', 'first', '--bwlimit', '16K']);
+    await until(() => rig().cli(['status', 'first', '-o', 'json']), ({ stdout }) => stdout.includes('"WRITE"'));
+    expectRefused(await merge('s3://logs/app/', 's3://merged/busy/'), 8, 'first');
+    expect((await rig().cli(['cancel', 'first'])).code).toBe(0);
+    expect((await first.ended).code).toBe(12);
+    expect(await rig().buckets.openUploads('merged')).toEqual([]);
+  });
+
+  it('that holds merged output of the source already is refused; --again merges it under a new stamp', async () => {
+    expect((await merge('s3://logs/app/', 's3://merged/again/')).code).toBe(0);
+    expectRefused(await merge('s3://logs/app/', 's3://merged/again/'), 8, '--again');
+    expect((await rig().buckets.read('merged', 'again/')).size).toBe(1);
+    expect((await merge('s3://logs/app/', 's3://merged/again/', '--again')).code).toBe(0);
+    expect((await rig().buckets.read('merged', 'again/')).size).toBe(2);
+  });
+
+  it('with a foreign object where a chunk belongs ends the run with exit code 8, and the object stays', async () => {
+    const { buckets } = rig();
+    await buckets.put('logs', 'gate/a.log', Buffer.alloc(2 ** 20, 'x\n'));
+    const run = rig().startCli(['merge', 's3://logs/gate/', 's3://merged/foreign/', '--id', 'foreign', '--bwlimit', '64K']);
+    const { stdout } = await until(() => rig().cli(['status', 'foreign', '-o', 'json']), (ended) => ended.stdout.includes('"WRITE"'));
+    const { run: { stamp } } = JSON.parse(stdout) as { run: { stamp: string } };
+    const key = `foreign/merged-${stamp}-00000000.log`;
+    await buckets.put('merged', key, 'not yours');
+    const before = await buckets.head('merged', key);
+    expect((await rig().cli(['limit', 'foreign', '--bwlimit', 'off'])).code).toBe(0);
+    const ended = await run.ended;
+    expect(ended.code).toBe(8);
+    expect(ended.stderr).toContain(key);
+    expect((await buckets.head('merged', key)).ETag).toBe(before.ETag);
+    expect(await buckets.openUploads('merged')).toEqual([]);
+  });
+});
+
+describe('a source that was overwritten between plan and apply', () => {
+  it('is left out, and named by failures; exit code 11', async () => {
+    const { buckets } = rig();
+    await buckets.fill('logs', new Map([['pin/a.log', Buffer.from('old\n')], ['pin/b.log', Buffer.from('kept\n')]]));
+    expect((await rig().cli(['plan', 'merge', 's3://logs/pin/', 's3://merged/pin/', '--id', 'pinned'])).code).toBe(0);
+    expect((await buckets.read('merged', 'pin/')).size).toBe(0);
+    await buckets.put('logs', 'pin/a.log', 'new\n');
+    const applied = await rig().cli(['apply', 'pinned', '--id', 'applied', '-o', 'json']);
+    expect(applied.code).toBe(11);
+    expect(reportSchema.parse(JSON.parse(applied.stdout))).toMatchObject({ done: { objects: 1 }, failed: { objects: 1 }, planned: { objects: 2 } });
+    expect([...(await buckets.read('merged', 'pin/')).values()].map(String)).toEqual(['kept\n']);
+    const failures = JSON.parse((await rig().cli(['failures', 'applied', '-o', 'json'])).stdout) as unknown;
+    expect(failures).toEqual([expect.objectContaining({ uri: 's3://logs/pin/a.log', code: 'TRB-SOURCE-CHANGED', outcome: 'failed' })]);
+  });
+});
+
+describe('compaction in place', () => {
+  it('leaves its own output out, in this and later runs, and takes a file of the user that looks like it', async () => {
+    const { buckets } = rig();
+    const sources = new Map([['here/a.log', Buffer.from('1\n2\n')], ['here/merged-2024.log', Buffer.from('3\n')]]);
+    await buckets.fill('logs', sources);
+    const first = await merge('s3://logs/here/', 's3://logs/here/', '-o', 'json');
+    expect(reportSchema.parse(JSON.parse(first.stdout))).toMatchObject({ done: { objects: 2 }, lines: 3, chunks: { count: 1 } });
+    const second = await merge('s3://logs/here/', 's3://logs/here/', '--again', '-o', 'json');
+    expect(reportSchema.parse(JSON.parse(second.stdout))).toMatchObject({
+      planned: { objects: 3 }, done: { objects: 2 }, skipped: { objects: 1, reasons: { 'own-output': 1 } }, lines: 3, chunks: { count: 1 },
+    });
+  });
+});
