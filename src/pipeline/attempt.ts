@@ -232,7 +232,7 @@ export class BatchAttempt {
   /** Reports the cursor each second: also while the store is away, so that the call is known to live. */
   async #tick(): Promise<void> {
     const { clock, onCheckpoint, batch } = this.#options;
-    while (!this.#over.signal.aborted) {
+    for (;;) {
       onCheckpoint(this.#cursor());
       await orAborted(clock.sleep(CHECKPOINT_INTERVAL_MS, this.#over.signal), this.#over.signal).catch(() => undefined);
       if (this.#over.signal.aborted) return;

@@ -72,6 +72,7 @@ export class Prefetch {
   readonly #feeding: Promise<void>;
   #feedError: { readonly error: unknown } | null = null;
   #isFed = false;
+  #closed: Promise<void> | null = null;
   #wakeConsumer: (() => void) | null = null;
   #wakeFeeder: (() => void) | null = null;
   #waiting: Wait | null = null;
@@ -107,6 +108,8 @@ export class Prefetch {
         continue;
       }
       const event = head.kind === 'fetch' ? await this.#arrived(head) : head;
+      // From its start on `close` owns what is in the queue.
+      this.#closing.signal.throwIfAborted();
       this.#queue.shift();
       this.#wakeFeeder?.();
       const isDropped = event.kind !== 'jump' && head.kind !== 'jump' && this.#broken.has(head.stretch);
@@ -124,9 +127,14 @@ export class Prefetch {
     this.#wakeFeeder?.();
   }
 
-  /** Ends every request and releases every piece. Idempotent. */
-  async close(): Promise<void> {
-    if (!this.#closing.signal.aborted) this.#closing.abort(new PrefetchClosed('the prefetch was closed'));
+  /** Ends every request and releases every piece. All calls resolve when that is done. */
+  close(): Promise<void> {
+    this.#closed ??= this.#close();
+    return this.#closed;
+  }
+
+  async #close(): Promise<void> {
+    this.#closing.abort(new PrefetchClosed('the prefetch was closed'));
     this.#wakeConsumer?.();
     this.#wakeFeeder?.();
     await this.#feeding;

@@ -1,0 +1,151 @@
+/**
+ * Kills: the process goes away at any call to the store, several times in a row, and another goes on from a cursor that was reported
+ * before. Zombies: the other one starts while the first still works. Faults: the store fails, cuts, forgets, and loses answers.
+ */
+import { describe, expect, it } from '@jest/globals';
+import fc from 'fast-check';
+import type { MergeCursor } from '../../../src/contracts/cursor.ts';
+import type { MergeSpec } from '../../../src/contracts/merge.ts';
+import { createRandom, type Random } from '../../../src/core/random.ts';
+import { checkBatch, compressSome, leastParts, sentParts, type StoredSources } from '../../support/batch-checks.ts';
+import { createRig, TARGET_BUCKET, type Rig } from '../../support/batch-rig.ts';
+import type { Fault, StoreCall } from '../../support/memory-store.ts';
+import { mortalConnection, type MortalOptions } from '../../support/mortal-connection.ts';
+import { makeSources } from '../../support/numbered-lines.ts';
+
+const UPLOADS = 3;
+const ROOMY = 40;
+
+interface Scenario { readonly seed: number; readonly sources: number; readonly partBytes: number; readonly chunk: MergeSpec['chunk']; readonly crashes: number }
+
+const anyScenario: fc.Arbitrary<Scenario> = fc.record({
+  seed: fc.nat(), sources: fc.integer({ min: 1, max: 20 }), partBytes: fc.integer({ min: 16, max: 300 }), crashes: fc.integer({ min: 1, max: 5 }),
+  chunk: fc.oneof(fc.record({ lines: fc.integer({ min: 1, max: 300 }) }), fc.record({ bytes: fc.integer({ min: 1, max: 6000 }) })),
+});
+
+function prepare({ seed, sources, partBytes, chunk }: Scenario): { readonly rig: Rig; readonly decoded: StoredSources['decoded']; readonly random: Random } {
+  const { stored, decoded } = compressSome(makeSources(seed, { sources, maxLines: 30, longLineBytes: 900, directories: ['', 'a/', 'b/'] }), seed);
+  return { rig: createRig({ sources: stored, partBytes, chunk }), decoded, random: createRandom(seed) };
+}
+
+/** One call that dies. @returns a cursor that it had reported before its death, or the one it began with */
+async function killed(rig: Rig, from: MergeCursor | null, random: Random, options: MortalOptions): Promise<{ readonly cursor: MergeCursor | null; readonly created: ReadonlySet<string>; readonly done: boolean }> {
+  const connection = mortalConnection(rig.store, options);
+  const reported: [MergeCursor | null, ...(MergeCursor | null)[]] = [from];
+  try {
+    const { cursor } = await rig.call(from, {
+      connection: connection.store, recovering: from !== null,
+      onCheckpoint: (cursor) => { if (!connection.isDead()) reported.push(cursor); },
+    });
+    if (!connection.isDead()) return { cursor, created: connection.createdUploads, done: true };
+  } catch (error) {
+    if (!connection.isDead()) throw error;
+  }
+  const cursor = random.chance(0.6) ? reported.at(-1) : random.pick(reported);
+  return { cursor: cursor ?? null, created: connection.createdUploads, done: false };
+}
+
+describe('a merge that is killed', () => {
+  it('goes on from any cursor it had reported, sends no part again that arrived, and leaves nothing open', async () => {
+    await fc.assert(fc.asyncProperty(anyScenario, async (scenario) => {
+      const { rig, decoded, random } = prepare(scenario);
+      let from: MergeCursor | null = null;
+      for (let crash = 0; crash < scenario.crashes; crash += 1) {
+        const { cursor, done } = await killed(rig, from, random, { diesAtCall: random.below(ROOMY * (crash + 1)), actsAtDeath: random.chance(0.5) });
+        expect(rig.slab.heldBytes).toBe(0);
+        from = cursor;
+        if (done) break;
+      }
+      const cursor = await rig.finish(from, { recovering: true });
+      expect(await checkBatch(rig, cursor, { decoded })).toEqual([]);
+      expect(rig.store.openUploads()).toEqual([]);
+      expect(sentParts(rig)).toBeLessThanOrEqual(leastParts(rig, rig.outputs()) + scenario.crashes * UPLOADS);
+    }), { numRuns: 120 });
+  });
+
+  it('is not harmed by what it had sent and arrives after its death', async () => {
+    await fc.assert(fc.asyncProperty(anyScenario, async (scenario) => {
+      const { rig, decoded, random } = prepare(scenario);
+      let from: MergeCursor | null = null;
+      const ofTheDead = new Set<string>();
+      for (let crash = 0; crash < scenario.crashes; crash += 1) {
+        const slow = random.below(30);
+        const { cursor, created, done } = await killed(rig, from, random, {
+          diesAtCall: random.below(ROOMY * (crash + 1)), actsAtDeath: true, delayTurns: (call) => (call * 7919) % (slow + 1),
+        });
+        for (const id of created) ofTheDead.add(id);
+        from = cursor;
+        if (done) break;
+      }
+      const cursor = await rig.finish(from, { recovering: true });
+      expect(await checkBatch(rig, cursor, { decoded })).toEqual([]);
+      for (let turn = 0; turn < 50; turn += 1) await new Promise((resolve) => setImmediate(resolve));
+      // An upload that was created when its sender was dead is found by nobody; the end of the run aborts it.
+      expect(rig.store.openUploads().map(({ uploadId }) => uploadId).filter((id) => ofTheDead.has(id))).toEqual([]);
+    }), { numRuns: 60 });
+  });
+
+  it('may live on beside the one that took over', async () => {
+    await fc.assert(fc.asyncProperty(anyScenario, async (scenario) => {
+      const { rig, decoded, random } = prepare(scenario);
+      const zombies: Promise<unknown>[] = [];
+      let from: MergeCursor | null = null;
+      for (let crash = 0; crash < Math.min(2, scenario.crashes); crash += 1) {
+        const reported: [MergeCursor | null, ...(MergeCursor | null)[]] = [from];
+        const slow = random.below(20);
+        const connection = mortalConnection(rig.store, { diesAtCall: Infinity, actsAtDeath: true, delayTurns: (call) => (call * 104_729) % (slow + 1) });
+        zombies.push(rig.call(from, { connection: connection.store, recovering: crash > 0, onCheckpoint: (cursor) => { reported.push(cursor); } }));
+        for (let turns = random.below(60); turns > 0; turns -= 1) await new Promise((resolve) => setImmediate(resolve));
+        from = random.pick(reported);
+      }
+      const cursor = await rig.finish(from, { recovering: true });
+      // They end as well, and agree.
+      await Promise.all(zombies);
+      expect(await checkBatch(rig, cursor, { decoded })).toEqual([]);
+    }), { numRuns: 60 });
+  });
+});
+
+/** Faults that pass: each call of the store has one now and then, until there were enough of them. */
+function faults(rig: Rig, random: Random, budget: number): (call: StoreCall) => Fault {
+  let left = budget;
+  const answer = (httpStatus: number, storeCode: string): Error => Object.assign(new Error(storeCode), { httpStatus, storeCode });
+  return ({ operation }) => {
+    if (left === 0 || !random.chance(0.15)) return undefined;
+    left -= 1;
+    const isWrite = operation === 'put' || operation === 'completeUpload';
+    return random.pick<() => Fault>([
+      () => answer(503, 'SlowDown'),
+      () => answer(500, 'InternalError'),
+      () => Object.assign(new Error('read ECONNRESET'), { code: 'ECONNRESET' }),
+      () => 'swallow answer',
+      () => (operation === 'readInto' ? { cutAfterBytes: random.below(200) } : 'swallow answer'),
+      () => (isWrite ? answer(409, 'ConditionalRequestConflict') : undefined),
+      () => {
+        for (const { uploadId } of rig.store.openUploads()) if (random.chance(0.5)) rig.store.expireUpload(uploadId);
+        return undefined;
+      },
+    ])();
+  };
+}
+
+describe('a merge on a store that fails, cuts, forgets uploads and loses answers', () => {
+  it('is exact all the same, also when it is killed', async () => {
+    await fc.assert(fc.asyncProperty(anyScenario, fc.boolean(), fc.boolean(), async (scenario, repeatsComplete, dies) => {
+      const { seed, sources, partBytes, chunk } = scenario;
+      const { stored, decoded } = compressSome(makeSources(seed, { sources, maxLines: 30, longLineBytes: 900, directories: ['', 'a/', 'b/'] }), seed);
+      const rig = createRig({ sources: stored, partBytes, chunk, store: { repeatsComplete } });
+      const random = createRandom(seed);
+      rig.store.setFault(faults(rig, random, 40));
+      let from: MergeCursor | null = null;
+      for (let crash = 0; dies && crash < scenario.crashes; crash += 1) {
+        ({ cursor: from } = await killed(rig, from, random, { diesAtCall: random.below(ROOMY * (crash + 1)), actsAtDeath: random.chance(0.5) }));
+        if (from?.done) break;
+      }
+      const cursor = await rig.finish(from, { recovering: true });
+      expect(await checkBatch(rig, cursor, { decoded })).toEqual([]);
+      const published = rig.store.log.filter(({ bucket, key, operation }) => bucket === TARGET_BUCKET && (operation === 'put' || operation === 'completeUpload') && !key?.includes('_tributary'));
+      expect(published.filter(({ request }) => (request as { ifNoneMatch?: string }).ifNoneMatch !== '*')).toEqual([]);
+    }), { numRuns: 120 });
+  });
+});
