@@ -6,7 +6,7 @@ import { addTally, emptyTally, type Tally } from '../contracts/tally.ts';
 import { bounded } from './bounded.ts';
 import type { Control } from './control.ts';
 import { tallyOfFailure } from './failures.ts';
-import { batchId, rootExecution } from './ids.ts';
+import { batchId } from './ids.ts';
 import { mergePrefix, WHOLE_BATCH } from './merge-prefix.ts';
 import { callsWith } from './proxies.ts';
 
@@ -35,13 +35,12 @@ export async function runBatches(control: Control, input: BatchesInput, state: B
   const summaries = await callsWith(heartbeatTimeoutMs).short.describeBatches({ run, planHash, page });
   const window = (): number => Math.max(1, Math.min(control.limits.parallelGroups, batches));
   const share = (limits: Limits): Limits => shareOf(limits, window());
-  const root = rootExecution();
   await bounded(batches, window, () => control.mayGoOn(), async (batch) => {
     state.running += 1;
     onChange();
     try {
       const tally = await control.withChild(() => startChild(mergePrefix, {
-        workflowId: batchId(page, batch, root),
+        workflowId: batchId(page, batch),
         args: [{ run, planHash, page, batch, limits: share(control.limits), onError, heartbeatTimeoutMs, chains: WHOLE_BATCH }],
         staticSummary: summaries[batch] ?? `batch ${batch}`,
         parentClosePolicy: ParentClosePolicy.TERMINATE,

@@ -114,8 +114,13 @@ export class Control {
     }
   }
 
-  #interrupt(message: (child: Child, share: (limits: Limits) => Limits) => Promise<void>): void {
+  /** Has the running calls return with what they have: whoever made them goes on from there. */
+  interruptCalls(): void {
     for (const scope of this.#scopes) scope.cancel();
+  }
+
+  #interrupt(message: (child: Child, share: (limits: Limits) => Limits) => Promise<void>): void {
+    this.interruptCalls();
     this.#tell(message);
   }
 

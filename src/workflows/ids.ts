@@ -1,5 +1,8 @@
-/** Workflow ids, built in one place. Children carry their root's run, so that a reset run never meets those of the run before. */
-import { workflowInfo } from '@temporalio/workflow';
+/**
+ * Workflow ids, built in one place. Each child of a run has a token of its own, from the random numbers that a replay repeats: a run
+ * that is reset replays the ids before that point, and never meets the children that the run before it left behind.
+ */
+import { uuid4, workflowInfo } from '@temporalio/workflow';
 
 /** One writer per target: whoever runs the workflow of this id holds it. */
 export function leaseId(targetHash: string): string {
@@ -10,19 +13,14 @@ export function pageId(page: number): string {
   return `${childPrefix()}/page-${pad(page, 6)}`;
 }
 
-export function batchId(page: number, batch: number, root: { readonly workflowId: string; readonly runId: string }): string {
-  return `${root.workflowId}/${root.runId.slice(-8)}/batch-${pad(page, 6)}-${pad(batch, 4)}`;
+export function batchId(page: number, batch: number): string {
+  return `${childPrefix()}/batch-${pad(page, 6)}-${pad(batch, 4)}`;
 }
 
-/** The root of this workflow, which may be itself. */
-export function rootExecution(): { readonly workflowId: string; readonly runId: string } {
-  const { root, workflowId, runId } = workflowInfo();
-  return root ?? { workflowId, runId };
-}
-
+/** The root of this workflow may be itself. */
 function childPrefix(): string {
-  const { workflowId, runId } = workflowInfo();
-  return `${workflowId}/${runId.slice(-8)}`;
+  const { root, workflowId } = workflowInfo();
+  return `${root?.workflowId ?? workflowId}/${uuid4().slice(-8)}`;
 }
 
 function pad(value: number, digits: number): string {

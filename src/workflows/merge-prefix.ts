@@ -90,6 +90,8 @@ async function runChain(control: Control, input: MergePrefixInput, chains: Chain
     chains.push({ cursor: cursorAt(stalledAt + 1), untilGroup, recovering: false });
     start(chains.length - 1);
   }
+  // The new run begins when all chains have stopped: none of them waits for the slow call of another.
+  if (workflowInfo().continueAsNewSuggested) control.interruptCalls();
 }
 
 function cursorAt(group: number): MergeCursor {

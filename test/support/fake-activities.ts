@@ -25,10 +25,17 @@ export interface FakeInput {
   readonly heartbeatTimeoutMs?: number;
 }
 
+export interface FakeCall {
+  readonly name: keyof Activities;
+  readonly input: unknown;
+  /** Of the workflow that made it. */
+  readonly workflowId: string;
+}
+
 export interface Fakes {
   readonly activities: Activities;
-  /** Every call in the order of their starts: the activity's name, and its input. */
-  readonly calls: readonly { readonly name: keyof Activities; readonly input: unknown }[];
+  /** Every call in the order of their starts. */
+  readonly calls: readonly FakeCall[];
   /** Inputs of the calls of one activity. */
   of<K extends keyof Activities>(name: K): readonly Parameters<Activities[K]>[0][];
   /** Ends every call that still goes on, so that no worker waits for it. */
@@ -59,10 +66,10 @@ export function createFakes(workPages: readonly number[], overrides: Partial<Act
     mergeChunks: async () => mergedBatch(),
     ...overrides,
   };
-  const calls: { name: keyof Activities; input: unknown }[] = [];
+  const calls: FakeCall[] = [];
   const end = createGate();
   const record = <K extends keyof Activities>(name: K): [K, (input: never) => unknown] => [name, (input) => {
-    calls.push({ name, input });
+    calls.push({ name, input, workflowId: Context.current().info.workflowExecution!.workflowId });
     const call = (activities[name] as (input: never) => Promise<unknown>)(input);
     return Promise.race([call, end.opened.then(() => { throw new Error('the test has ended'); })]);
   }];

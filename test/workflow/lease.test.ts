@@ -1,0 +1,95 @@
+/** One writer per target. */
+import { describe, expect, it } from '@jest/globals';
+import { ensureTemporalBinary } from '../../src/client/services/ensure-program.ts';
+import { runProgram } from '../../src/client/services/run-program.ts';
+import { createFindLeaseHolder } from '../../src/activities/find-lease-holder.ts';
+import type { ActivityDeps } from '../../src/activities/deps.ts';
+import { createFakes, mergedBatch, type Activities, type Fakes } from '../support/fake-activities.ts';
+import { createGate, type Gate } from '../support/gate.ts';
+import { until } from '../support/until.ts';
+import { useWorkflowRig } from '../support/workflow-rig.ts';
+
+const rig = useWorkflowRig();
+
+/** With the real activity that looks for the holder, which asks the server only. */
+function fakesThatLook(overrides: Partial<Activities> = {}): Fakes {
+  const deps = { temporal: rig().client } as ActivityDeps;
+  const findLeaseHolder: Activities['findLeaseHolder'] = (input) => createFindLeaseHolder(deps)(input);
+  return createFakes([1], { findLeaseHolder, ...overrides });
+}
+
+/** The first run that merges waits for the gate. */
+function firstWaits(gate: Gate): Partial<Activities> {
+  let calls = 0;
+  return { mergeChunks: async () => {
+    calls += 1;
+    if (calls === 1) await gate.opened;
+    return mergedBatch();
+  } };
+}
+
+describe('the lease on a target', () => {
+  it('ends a second run on the same target at once, with the name of the first', async () => {
+    const gate = createGate();
+    const fakes = fakesThatLook(firstWaits(gate));
+    await rig().serve(fakes, async () => {
+      const first = await rig().start('first', { target: 's3://merged/busy/' });
+      await until(() => fakes.of('mergeChunks').length, (calls) => calls === 1);
+      const second = await rig().start('second', { target: 's3://merged/busy/' });
+      await expect(second.result()).rejects.toMatchObject({
+        cause: { type: 'TRB-TARGET-BUSY', message: 'the run first is writing to s3://merged/busy/', details: [{ run: 'first', target: 's3://merged/busy/' }, {}] },
+      });
+      expect(await (await rig().start('elsewhere', { target: 's3://merged/other/' })).result()).toMatchObject({ status: 'completed' });
+      gate.open();
+      expect(await first.result()).toMatchObject({ status: 'completed' });
+      expect(await (await rig().start('third', { target: 's3://merged/busy/' })).result()).toMatchObject({ status: 'completed' });
+    });
+  });
+
+  it('lets exactly one of many runs go first that start at once', async () => {
+    const gate = createGate();
+    const fakes = fakesThatLook({ mergeChunks: async () => { await gate.opened; return mergedBatch(); } });
+    await rig().serve(fakes, async () => {
+      const runs = await Promise.all(Array.from({ length: 6 }, (_, index) => rig().start(`racer-${index}`)));
+      const results = runs.map((run) => run.result().then(() => 'merged', (error: { cause: { type: string } }) => error.cause.type));
+      await until(() => fakes.of('mergeChunks').length, (calls) => calls === 1);
+      await Promise.race(results);
+      gate.open();
+      expect((await Promise.all(results)).sort()).toEqual([...Array.from({ length: 5 }, () => 'TRB-TARGET-BUSY'), 'merged']);
+    });
+  });
+
+  it('is nobody\'s when its run was terminated', async () => {
+    const gate = createGate();
+    const fakes = fakesThatLook(firstWaits(gate));
+    await rig().serve(fakes, async () => {
+      const first = await rig().start('terminated', { target: 's3://merged/terminated/' });
+      await until(() => fakes.of('mergeChunks').length, (calls) => calls === 1);
+      await first.terminate('as an operator does');
+      expect(await (await rig().start('successor', { target: 's3://merged/terminated/' })).result()).toMatchObject({ status: 'completed' });
+    });
+  });
+});
+
+describe('a run that is reset', () => {
+  it.each([
+    { when: 'while it writes', to: 'FirstWorkflowTask', ended: false }, { when: 'while it writes', to: 'LastWorkflowTask', ended: false },
+    { when: 'after it has ended', to: 'FirstWorkflowTask', ended: true }, { when: 'after it has ended', to: 'LastWorkflowTask', ended: true },
+  ])('$when to its $to goes on from there with the same stamp, and ends', async ({ to, ended }) => {
+    const id = `reset-${to}-${ended ? 'ended' : 'writing'}`;
+    const gate = createGate();
+    const fakes = fakesThatLook(ended ? {} : firstWaits(gate));
+    await rig().serve(fakes, async () => {
+      const run = await rig().start(id, { target: `s3://merged/${id}/` });
+      if (ended) await run.result();
+      else await until(() => fakes.of('mergeChunks').length, (calls) => calls === 1);
+      const reset = await runProgram(await ensureTemporalBinary(), [
+        'workflow', 'reset', '--workflow-id', id, '--run-id', run.firstExecutionRunId, '--type', to, '--reason', 'test', '--address', rig().env.address, '-o', 'json',
+      ]);
+      const { runId } = JSON.parse(reset.output) as { runId: string };
+      rig().adopt(id, runId);
+      expect(await rig().client.workflow.getHandle(id, runId).result()).toMatchObject({ status: 'completed', done: { objects: 1 } });
+    });
+    expect(new Set(fakes.of('writeReport').map(({ run }) => run.stamp))).toEqual(new Set([fakes.of('resolveSpec')[0]!.identity.stamp]));
+  });
+});
