@@ -1,4 +1,5 @@
 /** Merges compare equal with their sources byte by byte, whatever the sources hold and however many lines a chunk has. */
+import { createHash } from 'node:crypto';
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { gzipSync, zstdCompressSync } from 'node:zlib';
@@ -25,6 +26,11 @@ function byChunk(objects: ReadonlyMap<string, Buffer>): Map<string, Buffer> {
   return new Map([...objects].map(([key, bytes]) => [`${directoryOf(key)}${String(parseChunkName(fileNameOf(key))?.chunk).padStart(8, '0')}`, bytes]));
 }
 
+/** Large buffers compare by their hash and size: element by element takes minutes. */
+function hashes(objects: ReadonlyMap<string, Buffer>): Record<string, string> {
+  return Object.fromEntries([...objects].map(([key, bytes]) => [key, `${bytes.length} ${createHash('sha256').update(bytes).digest('hex')}`]));
+}
+
 const numbered = (from: number, count: number): string => Array.from({ length: count }, (_, at) => `line ${from + at}\n`).join('');
 
 /** One directory for each kind of content. */
@@ -45,7 +51,7 @@ describe('content', () => {
     await rig().buckets.fill('logs', odd, 'odd/');
     const report = await merge('odd/', 'odd/', '--lines', '1000');
     const merged = await rig().buckets.read('merged', 'odd/');
-    expect(byChunk(merged)).toEqual(referenceMerge(odd, { chunk: { lines: 1000 } }));
+    expect(hashes(byChunk(merged))).toEqual(hashes(referenceMerge(odd, { chunk: { lines: 1000 } })));
     expect(report).toMatchObject({ status: 'completed', planned: { objects: odd.size }, done: { objects: odd.size } });
     expect(report.lines).toBe([...merged.values()].reduce((lines, bytes) => lines + bytes.toString('latin1').split('\n').length - 1, 0));
   });
@@ -55,7 +61,7 @@ describe('content', () => {
     const sources = new Map(readdirSync(folder).filter((name) => name.endsWith('.d.ts')).map((name) => [`lib/${name}`, readFileSync(join(folder, name))]));
     await rig().buckets.fill('logs', sources, 'found/');
     await merge('found/', 'found/', '--lines', '999');
-    expect(byChunk(await rig().buckets.read('merged', 'found/'))).toEqual(referenceMerge(sources, { chunk: { lines: 999 } }));
+    expect(hashes(byChunk(await rig().buckets.read('merged', 'found/')))).toEqual(hashes(referenceMerge(sources, { chunk: { lines: 999 } })));
   });
 });
 
