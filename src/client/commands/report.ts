@@ -36,7 +36,9 @@ async function ofFailed(context: Context, open: OpenRun, error: TributaryError):
 
 /** Undefined where the run failed before it had anything to report. */
 async function leftBehind(context: Context, { session, description }: OpenRun): Promise<Report | undefined> {
-  const { store, bucket, prefix } = await controlDataOf(session.runs, description);
+  const control = controlDataOf(description);
+  if (control === undefined) return undefined;
+  const { store, bucket, prefix } = control;
   return withStores(storesOf(context.config(), session.where), async (open) =>
     reportSchema.safeParse(JSON.parse((await open(store).get({ bucket, key: `${prefix}report.json` })).toString('utf8'))).data);
 }

@@ -53,6 +53,7 @@ async function ensureProgram(program: Program, options: EnsureOptions): Promise<
     const failure = await obtain(program, cached, tell, environment);
     if (failure === undefined) return cached;
     failures.push(failure);
+    tell(failure);
   }
   throw new TributaryError('TRB-INVALID-CONFIG',
     `${program.title} (${program.name} ${program.version}) is not here: ${failures.join('; ')}. Put ${program.name} on PATH, set ${program.variable} to its path, or install Go`);
