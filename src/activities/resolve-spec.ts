@@ -123,5 +123,5 @@ function checkStore(deps: ActivityDeps, name: string): void {
 
 async function knowsSearchAttributes({ temporal }: ActivityDeps): Promise<boolean> {
   const known = await temporal.connection.operatorService.listSearchAttributes({ namespace: temporal.options.namespace });
-  return Object.values(SEARCH_ATTRIBUTES).every((name) => name in (known.customAttributes ?? {}));
+  return Object.values(SEARCH_ATTRIBUTES).every((name) => name in known.customAttributes);
 }

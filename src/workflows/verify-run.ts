@@ -6,7 +6,7 @@ import { emptyTally } from '../contracts/tally.ts';
 import { asFailure } from './failures.ts';
 import { callsWith } from './proxies.ts';
 
-export async function verifyRun(input: VerifyRunInput): Promise<VerifyReport> {
+export async function verifyRun(input: VerifyRunInput | undefined): Promise<VerifyReport> {
   if (typeof input?.run !== 'string') throw ApplicationFailure.create({ type: 'TRB-INVALID-INPUT', nonRetryable: true, message: 'verifyRun takes {"run": "<id>", "mode": "size" or "content"}' });
   try {
     return await callsWith().walking.verifyAll({ run: input.run, mode: input.mode === 'content' ? 'content' : 'size' });

@@ -51,7 +51,7 @@ describe('the lease on a target', () => {
     const fakes = fakesThatLook({ mergeChunks: async () => { await gate.opened; return mergedBatch(); } });
     await rig().serve(fakes, async () => {
       const runs = await Promise.all(Array.from({ length: 6 }, (_, index) => rig().start(`racer-${index}`)));
-      const results = runs.map((run) => run.result().then(() => 'merged', (error: { cause: { type: string } }) => error.cause.type));
+      const results = runs.map((run) => run.result().then(() => 'merged', (error: unknown) => (error as { readonly cause: { readonly type: string } }).cause.type));
       await until(() => fakes.of('mergeChunks').length, (calls) => calls === 1);
       await Promise.race(results);
       gate.open();

@@ -132,8 +132,9 @@ describe('what people see of a run', () => {
     await rig().serve(createFakes([2]), async () => {
       const run = await rig().start('seen', { target: 's3://merged/seen/' });
       await run.result();
-      const { memo, searchAttributes } = await run.describe();
-      expect(searchAttributes).toMatchObject({ TributaryJob: ['merge'], TributaryPhase: ['DONE'], TributaryTarget: ['s3://merged/seen/'] });
+      const { memo, typedSearchAttributes } = await run.describe();
+      const attributes = Object.fromEntries(typedSearchAttributes.getAll().map(({ key, value }) => [key.name, value]));
+      expect(attributes).toMatchObject({ TributaryJob: 'merge', TributaryPhase: 'DONE', TributaryTarget: 's3://merged/seen/' });
       expect(memo).toMatchObject({ [MEMO.run]: { id: 'seen', control: { bucket: 'merged' }, createOnce: true } });
       const { currentDetails } = await run.query<{ currentDetails: string }>('__temporal_workflow_metadata');
       expect(currentDetails).toContain('**DONE** merge s3://logs/ → s3://merged/seen/');
