@@ -5,6 +5,8 @@
  * K1. Cancelling is final; a resume after it does nothing.
  * K2. `interruptible` never loses a cursor that the server knows: what a call returned, or the last heartbeat of one that died.
  * K3. A change that arrives while a call is starting or a child is being started is not missed.
+ * K4. What was asked of this workflow reaches a child in the same order: each message waits until the one before has arrived. (The server
+ *     delivers those that are under way together in any order.)
  */
 import {
   ActivityFailure, ApplicationFailure, CancellationScope, condition, isCancellation, log, setHandler, TimeoutFailure, type ChildWorkflowHandle, type Workflow, type WorkflowResultType,
@@ -14,13 +16,21 @@ import { isLimits } from './limits.ts';
 import { cancelSignal, limitsSignal, pauseSignal, resumeSignal } from './messages.ts';
 
 type Child = Pick<ChildWorkflowHandle<Workflow>, 'signal' | 'workflowId'>;
+type Message = (child: Child, share: (limits: Limits) => Limits) => Promise<void>;
+
+interface Told {
+  /** Makes the child's limits of ours. */
+  readonly share: (limits: Limits) => Limits;
+  /** When the last message to it has arrived. */
+  last: Promise<void>;
+}
 
 export class Control {
   #limits: Limits;
   #paused = false;
   #cancelled = false;
   readonly #scopes = new Set<CancellationScope>();
-  readonly #children = new Map<Child, (limits: Limits) => Limits>();
+  readonly #children = new Map<Child, Told>();
 
   /** Registers the handlers. To be made before the first await of a workflow. */
   constructor(limits: Limits) {
@@ -103,10 +113,12 @@ export class Control {
   async withChild<W extends Workflow>(start: () => Promise<ChildWorkflowHandle<W>>, share: (limits: Limits) => Limits): Promise<WorkflowResultType<W>> {
     const limitsAtStart = this.#limits;
     const child = await start();
-    this.#children.set(child, share);
-    if (this.#limits !== limitsAtStart) this.#tellOne(child, child.signal(limitsSignal, share(this.#limits)));
-    if (this.#cancelled) this.#tellOne(child, child.signal(cancelSignal));
-    else if (this.#paused) this.#tellOne(child, child.signal(pauseSignal));
+    const told: Told = { share, last: Promise.resolve() };
+    this.#children.set(child, told);
+    const limits = this.#limits;
+    if (limits !== limitsAtStart) this.#tellOne(child, told, () => child.signal(limitsSignal, share(limits)));
+    if (this.#cancelled) this.#tellOne(child, told, () => child.signal(cancelSignal));
+    else if (this.#paused) this.#tellOne(child, told, () => child.signal(pauseSignal));
     try {
       return await child.result();
     } finally {
@@ -119,17 +131,18 @@ export class Control {
     for (const scope of this.#scopes) scope.cancel();
   }
 
-  #interrupt(message: (child: Child, share: (limits: Limits) => Limits) => Promise<void>): void {
+  #interrupt(message: Message): void {
     this.interruptCalls();
     this.#tell(message);
   }
 
-  #tell(message: (child: Child, share: (limits: Limits) => Limits) => Promise<void>): void {
-    for (const [child, share] of this.#children) this.#tellOne(child, message(child, share));
+  #tell(message: Message): void {
+    for (const [child, told] of this.#children) this.#tellOne(child, told, message);
   }
 
-  #tellOne(child: Child, sent: Promise<void>): void {
-    // A child that has just ended needs no message.
-    sent.catch((error: unknown) => { log.debug('a child took no message', { child: child.workflowId, error }); });
+  #tellOne(child: Child, told: Told, message: Message): void {
+    told.last = told.last.then(() => CancellationScope.nonCancellable(() => message(child, told.share)))
+      // A child that has just ended needs no message.
+      .catch((error: unknown) => { log.debug('a child took no message', { child: child.workflowId, error }); });
   }
 }
