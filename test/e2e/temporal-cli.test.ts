@@ -1,6 +1,6 @@
 /** Everything that a run needs can be done with the plain `temporal` command line. */
 import { beforeAll, describe, expect, it } from '@jest/globals';
-import type { Progress } from '../../src/contracts/progress.ts';
+import type { BranchProgress, Progress } from '../../src/contracts/progress.ts';
 import { reportSchema, type Report } from '../../src/contracts/report.ts';
 import { checkMerged } from '../support/invariants.ts';
 import { makeSources } from '../support/numbered-lines.ts';
@@ -40,6 +40,14 @@ async function result(id: string): Promise<Report> {
 
 const inState = (id: string, state: Progress['state']): Promise<Progress> => until(() => progress(id), (now) => now.state === state);
 
+/** What each batch of a run says of itself. */
+async function batchStates(id: string): Promise<BranchProgress['state'][]> {
+  const { workflow } = rig().client;
+  const { raw } = await workflow.getHandle(id).describe();
+  const batches = (raw.pendingChildren ?? []).filter(({ workflowTypeName }) => workflowTypeName === 'mergePrefix');
+  return Promise.all(batches.map(async ({ workflowId }) => (await workflow.getHandle(workflowId!).query<BranchProgress>('progress')).state));
+}
+
 /** Starts a run that reads 4 KiB a second; resolves when it has begun to read sources. */
 async function startSlow(id: string): Promise<void> {
   const { s3 } = rig();
@@ -63,6 +71,8 @@ describe('a run by the temporal command line', () => {
     await startSlow('paused');
     await temporal('workflow', 'signal', '--workflow-id', 'paused', '--name', 'pause');
     const paused = await inState('paused', 'paused');
+    // The root is paused at once; its batches are when their running calls have handed back their cursors.
+    await until(() => batchStates('paused'), (states) => states.length > 0 && states.every((state) => state === 'paused'));
     const before = (await s3.requests()).length;
     expect(paused).toMatchObject({ phase: 'WRITE' });
     await temporal('workflow', 'update', 'execute', '--workflow-id', 'paused', '--name', 'setLimits', '--input', '{"bytesPerSecond":"off","downloads":4}');
