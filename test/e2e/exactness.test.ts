@@ -1,15 +1,13 @@
 /** Merges compare equal with their sources byte by byte, whatever the sources hold and however many lines a chunk has. */
-import { createHash } from 'node:crypto';
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { gzipSync, zstdCompressSync } from 'node:zlib';
 import { beforeAll, describe, expect, it } from '@jest/globals';
-import { parseChunkName } from '../../src/core/names.ts';
-import { directoryOf, fileNameOf } from '../../src/core/keys.ts';
 import { reportSchema, type Report } from '../../src/contracts/report.ts';
 import { checkMerged } from '../support/invariants.ts';
 import { referenceMerge } from '../support/reference-merge.ts';
 import { ROOT, useRig } from '../support/rig.ts';
+import { byChunk, differences } from '../support/same-bytes.ts';
 
 const rig = useRig();
 
@@ -19,16 +17,6 @@ async function merge(source: string, target: string, ...flags: readonly string[]
   const { code, stdout, stderr } = await rig().cli(['merge', `s3://logs/${source}`, `s3://merged/${target}`, '-o', 'json', ...flags]);
   if (code !== 0 && code !== 11) throw new Error(`merge ended with ${code}: ${stderr}`);
   return reportSchema.parse(JSON.parse(stdout));
-}
-
-/** Merged objects by directory and chunk number: `app/00000000`, as the reference names them. */
-function byChunk(objects: ReadonlyMap<string, Buffer>): Map<string, Buffer> {
-  return new Map([...objects].map(([key, bytes]) => [`${directoryOf(key)}${String(parseChunkName(fileNameOf(key))?.chunk).padStart(8, '0')}`, bytes]));
-}
-
-/** Large buffers compare by their hash and size: element by element takes minutes. */
-function hashes(objects: ReadonlyMap<string, Buffer>): Record<string, string> {
-  return Object.fromEntries([...objects].map(([key, bytes]) => [key, `${bytes.length} ${createHash('sha256').update(bytes).digest('hex')}`]));
 }
 
 const numbered = (from: number, count: number): string => Array.from({ length: count }, (_, at) => `line ${from + at}\n`).join('');
@@ -51,7 +39,7 @@ describe('content', () => {
     await rig().buckets.fill('logs', odd, 'odd/');
     const report = await merge('odd/', 'odd/', '--lines', '1000');
     const merged = await rig().buckets.read('merged', 'odd/');
-    expect(hashes(byChunk(merged))).toEqual(hashes(referenceMerge(odd, { chunk: { lines: 1000 } })));
+    expect(differences(referenceMerge(odd, { chunk: { lines: 1000 } }), byChunk(merged))).toEqual([]);
     expect(report).toMatchObject({ status: 'completed', planned: { objects: odd.size }, done: { objects: odd.size } });
     expect(report.lines).toBe([...merged.values()].reduce((lines, bytes) => lines + bytes.toString('latin1').split('\n').length - 1, 0));
   });
@@ -61,7 +49,7 @@ describe('content', () => {
     const sources = new Map(readdirSync(folder).filter((name) => name.endsWith('.d.ts')).map((name) => [`lib/${name}`, readFileSync(join(folder, name))]));
     await rig().buckets.fill('logs', sources, 'found/');
     await merge('found/', 'found/', '--lines', '999');
-    expect(hashes(byChunk(await rig().buckets.read('merged', 'found/')))).toEqual(hashes(referenceMerge(sources, { chunk: { lines: 999 } })));
+    expect(differences(referenceMerge(sources, { chunk: { lines: 999 } }), byChunk(await rig().buckets.read('merged', 'found/')))).toEqual([]);
   });
 });
 

@@ -3,7 +3,7 @@
  * and of all its children is replayed, and searched for failed workflow tasks: a raw error in workflow code would be retried for ever.
  */
 import { afterAll, beforeAll } from '@jest/globals';
-import type { Client, WorkflowHandle, WorkflowHandleWithFirstExecutionRunId } from '@temporalio/client';
+import type { Client, WorkflowHandleWithFirstExecutionRunId } from '@temporalio/client';
 import { bundleWorkflowCode, DefaultLogger, Runtime, Worker, type WorkflowBundleOption } from '@temporalio/worker';
 import { TestWorkflowEnvironment } from '@temporalio/testing';
 import { ensureTemporalBinary } from '../../src/client/services/ensure-program.ts';
@@ -12,9 +12,7 @@ import { QUEUES, SEARCH_ATTRIBUTES } from '../../src/contracts/names.ts';
 import { findWorkflowBundle } from '../../src/workers/bundle.ts';
 import type { mergeRun } from '../../src/workflows/merge-run.ts';
 import type { Fakes, FakeInput } from './fake-activities.ts';
-
-export type History = Awaited<ReturnType<WorkflowHandle['fetchHistory']>>;
-export interface Recorded { readonly workflowId: string; readonly type: string; readonly history: History }
+import { historiesOf, type Recorded } from './histories.ts';
 
 /** Histories that are replayed of each workflow type in one test: those of a thousand equal children say nothing new. */
 const REPLAYED_OF_TYPE = 8;
@@ -63,7 +61,7 @@ export class WorkflowRig {
     const data = await Worker.create({ ...common, taskQueue: QUEUES.data, maxConcurrentActivityTaskExecutions: 600 });
     try {
       await control.runUntil(data.runUntil(withinLimit(body()).finally(() => { fakes.release(); })));
-      const recorded = await this.#recorded();
+      const recorded = await historiesOf(this.client, this.#started);
       await this.#examine(recorded);
       return recorded;
     } finally {
@@ -72,26 +70,6 @@ export class WorkflowRig {
         await this.client.workflow.getHandle(workflowId).terminate('the test has ended').catch(() => undefined);
       }
     }
-  }
-
-  async #recorded(): Promise<Recorded[]> {
-    const recorded: Recorded[] = [];
-    const seen = new Set<string>();
-    const visit = async (workflowId: string, runId: string): Promise<void> => {
-      if (seen.has(runId)) return;
-      seen.add(runId);
-      const history = await this.client.workflow.getHandle(workflowId, runId).fetchHistory();
-      const events = history.events ?? [];
-      recorded.push({ workflowId, type: events[0]?.workflowExecutionStartedEventAttributes?.workflowType?.name ?? '', history });
-      for (const event of events) {
-        const child = event.childWorkflowExecutionStartedEventAttributes?.workflowExecution;
-        if (child) await visit(child.workflowId ?? '', child.runId ?? '');
-        const next = event.workflowExecutionContinuedAsNewEventAttributes?.newExecutionRunId;
-        if (next) await visit(workflowId, next);
-      }
-    };
-    for (const { workflowId, runId } of this.#started) await visit(workflowId, runId);
-    return recorded;
   }
 
   async #examine(recorded: readonly Recorded[]): Promise<void> {

@@ -5,12 +5,11 @@ import { ApplicationFailure } from '@temporalio/common';
 import type { Progress } from '../../src/contracts/progress.ts';
 import { createFakes, cursorAfter, linesAt, mergedBatch, untilInterrupted } from '../support/fake-activities.ts';
 import { createGate } from '../support/gate.ts';
+import { eventsOf, type Recorded } from '../support/histories.ts';
 import { until } from '../support/until.ts';
-import { useWorkflowRig, type Recorded } from '../support/workflow-rig.ts';
+import { useWorkflowRig } from '../support/workflow-rig.ts';
 
 const rig = useWorkflowRig();
-
-const events = ({ history }: Recorded): number => history.events?.length ?? 0;
 
 describe('the window of a run', () => {
   it('holds as many batches as parallelGroups says, and takes them in the order of the plan', async () => {
@@ -72,8 +71,8 @@ describe('many batches', () => {
     const ofType = (type: string): Recorded[] => recorded.filter((one) => one.type === type);
     expect(ofType('mergePage')).toHaveLength(2);
     expect(ofType('mergePrefix')).toHaveLength(503);
-    expect(Math.max(...ofType('mergePage').map(events))).toBeLessThan(5000);
-    expect(Math.max(...ofType('mergeRun').map(events))).toBeLessThan(120);
+    expect(Math.max(...ofType('mergePage').map(eventsOf))).toBeLessThan(5000);
+    expect(Math.max(...ofType('mergeRun').map(eventsOf))).toBeLessThan(120);
     expect(fakes.of('describeBatches').map(({ page }) => page).sort()).toEqual([0, 1]);
     expect(new Set(fakes.of('mergeChunks').map(({ page, batch }) => `${page}/${batch}`)).size).toBe(503);
   }, 300_000);

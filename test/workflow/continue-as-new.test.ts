@@ -1,8 +1,9 @@
 /** A batch of so many calls that its history would grow too long goes on in a new run of its workflow. */
 import { describe, expect, it } from '@jest/globals';
 import { createFakes, cursorAfter, linesAt, mergedBatch, untilInterrupted } from '../support/fake-activities.ts';
+import { eventsOf, type Recorded } from '../support/histories.ts';
 import { until } from '../support/until.ts';
-import { useWorkflowRig, type Recorded } from '../support/workflow-rig.ts';
+import { useWorkflowRig } from '../support/workflow-rig.ts';
 
 const SUGGESTED_AT_EVENTS = 40;
 const rig = useWorkflowRig({ serverArgs: ['--dynamic-config-value', `limit.historyCount.suggestContinueAsNew=${SUGGESTED_AT_EVENTS}`] });
@@ -18,7 +19,7 @@ describe('a batch of many calls', () => {
     });
     expect(fakes.of('mergeChunks').map(linesAt)).toEqual(Array.from({ length: CALLS }, (_, call) => call));
     expect(runsOfBatch(recorded).length).toBeGreaterThan(2);
-    for (const { history } of runsOfBatch(recorded)) expect(history.events!.length).toBeLessThan(SUGGESTED_AT_EVENTS + 10);
+    for (const run of runsOfBatch(recorded)) expect(eventsOf(run)).toBeLessThan(SUGGESTED_AT_EVENTS + 10);
   });
 
   it('takes its chains and changed limits along', async () => {
