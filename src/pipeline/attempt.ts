@@ -50,6 +50,7 @@ export interface AttemptEnd {
 export class BatchAttempt {
   readonly #options: MergeBatchOptions;
   readonly #from: MergeCursor;
+  readonly #without: OpenChunk | null;
   readonly #untilGroup: number;
   readonly #ledger: Ledger;
   readonly #cutter: Cutter;
@@ -76,12 +77,14 @@ export class BatchAttempt {
   /**
    * @param before what the sessions had counted when `from` was made
    * @param resumes whether earlier attempts may have left uploads
+   * @param without an open chunk of the cursor that is not to be carried on, nor those behind it in its group
    */
-  constructor(options: MergeBatchOptions, from: MergeCursor, before: Counts, resumes: boolean) {
+  constructor(options: MergeBatchOptions, from: MergeCursor, before: Counts, resumes: boolean, without: OpenChunk | null) {
     const { spec, batch, target, slab, limits, untilGroup } = options;
     this.#options = options;
     this.#from = from;
     this.#ahead = from.open;
+    this.#without = without;
     this.#untilGroup = untilGroup ?? batch.groups.length;
     this.#lane = pLimit(limits.uploads);
     this.#opener = new UploadOpener({ store: target.store, signal: this.#cutOff.signal, output: spec.output, resumes });
@@ -116,6 +119,7 @@ export class BatchAttempt {
       this.#fail(error);
     }
     await this.#ledger.settled();
+    if (this.#isRead && !this.#failure && !this.#restart) await this.#opener.abandonRest().catch((error: unknown) => { this.#fail(error); });
     if (!this.#failure) await this.#writeIndex().catch((error: unknown) => { this.#fail(error); });
     this.#over.abort();
     await ticking;
@@ -131,7 +135,7 @@ export class BatchAttempt {
     const { spec, batch, plan, records, limits, source, onError, deadline, maySplit, clock } = this.#options;
     const halt = this.#halt.signal;
     const reading = { spec, batch, plan, records: await records.failures(this.#cutOff.signal) };
-    const adopted = await adoptChunks(reading, this.#ahead, (group, chunk) => this.#object(group, chunk), this.#opener);
+    const adopted = await adoptChunks(reading, this.#ahead, (group, chunk) => this.#object(group, chunk), this.#opener, this.#without);
     this.#ahead = adopted.map(({ open }) => open);
     halt.throwIfAborted();
     const prefetch = new Prefetch({
@@ -191,6 +195,7 @@ export class BatchAttempt {
       context: { store: target.store, createOnce, clock, signal: this.#cutOff.signal },
       output: spec.output, partBytes: spec.partBytes, lane: this.#lane,
       openUpload: (object) => this.#opener.open(object),
+      needsNoUpload: (object) => this.#opener.abandon(object),
       onPublished: ({ options: { object } }) => {
         this.#opener.closed(object);
         this.#wake?.();
@@ -215,12 +220,8 @@ export class BatchAttempt {
     const ends = [this.#halt, this.#cutOff, this.#indexCutOff];
     if (error instanceof PrefetchClosed || ends.some(({ signal }) => signal.aborted && signal.reason === error)) return;
     if (this.#failure ?? this.#restart) return;
-    if (error instanceof Restart) {
-      this.#restart = error;
-      this.#ahead = this.#ahead.filter(({ start, chunk }) => start.group !== error.without?.start.group || chunk < error.without.chunk);
-    } else {
-      this.#failure = { error };
-    }
+    if (error instanceof Restart) this.#restart = error;
+    else this.#failure = { error };
     for (const end of this.#failure ? ends : [this.#halt, this.#cutOff]) end.abort(new Error('the attempt ended', { cause: error }));
   }
 

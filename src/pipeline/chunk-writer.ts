@@ -49,6 +49,8 @@ export interface ChunkWriterOptions {
   readonly lane: <T>(task: () => Promise<T>) => Promise<T>;
   /** Finds or begins the upload. Called at most once, before the first part. */
   readonly openUpload: (object: ChunkObject) => Promise<Destination>;
+  /** The chunk is written without an upload. */
+  readonly needsNoUpload: (object: ChunkObject) => Promise<void>;
   readonly onPublished: (writer: ChunkWriter) => void;
   readonly onError: (error: unknown) => void;
 }
@@ -229,9 +231,10 @@ export class ChunkWriter {
   }
 
   async #putWhole(): Promise<void> {
-    const { object, output, lane, context } = this.options;
+    const { object, output, lane, context, needsNoUpload } = this.options;
     const pieces = this.#takeForming();
     try {
+      await needsNoUpload(object);
       const body = bodyOf(pieces);
       this.#publish(await lane(() => putOnce(context, object, body, output)), body.crc32);
     } finally {

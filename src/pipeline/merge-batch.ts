@@ -1,8 +1,8 @@
 /** Merges one batch from a cursor on, attempt after attempt where a chunk has to be written again. */
-import type { MergeCursor } from '../contracts/cursor.ts';
+import type { MergeCursor, OpenChunk } from '../contracts/cursor.ts';
 import { TributaryError } from '../contracts/errors.ts';
 import type { Tally } from '../contracts/tally.ts';
-import { BatchAttempt } from './attempt.ts';
+import { BatchAttempt, type AttemptEnd } from './attempt.ts';
 import { countsOf, type MergeBatchOptions, type MergeBatchResult } from './merge-options.ts';
 import { comparePositions } from './reading-list.ts';
 
@@ -18,14 +18,16 @@ export async function mergeBatch(options: MergeBatchOptions, cursor: MergeCursor
   const { deadline, interrupt, recovering } = options;
   let from = cursor;
   let before = countsOf(options);
+  let without: OpenChunk | null = null;
   let fruitless = 0;
   let resumes = recovering || from.open.length > 0 || from.tally.requests.list > 0;
   while (!from.done && !deadline.aborted && !interrupt.aborted) {
-    const { cursor: reached, restart, stalledAtGroup } = await new BatchAttempt(options, from, before, resumes).run();
+    const { cursor: reached, restart, stalledAtGroup }: AttemptEnd = await new BatchAttempt(options, from, before, resumes, without).run();
     if (!restart) return { cursor: reached, stalledAtGroup };
     fruitless = restart.kind === 'upload' && comparePositions(reached.low, from.low) === 0 ? fruitless + 1 : 0;
     if (fruitless === FRUITLESS_ATTEMPTS) throw new TributaryError('TRB-STORE-FAULT', `${restart.message}, again and again`);
     from = reached;
+    without = restart.without;
     before = countsOf(options);
     resumes = true;
   }

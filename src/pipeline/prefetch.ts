@@ -27,11 +27,20 @@ interface End { readonly kind: 'end'; readonly stretch: SourceStretch }
 export type Fetched =
   | Jump | Begin | End
   | { readonly kind: 'piece'; readonly piece: Piece }
-  /** The stretch breaks here; none of its pieces follow, and no end. */
-  | { readonly kind: 'broken'; readonly error: TributaryError };
+  | Broken;
+
+/** The stretch breaks here; none of its pieces follow, and no end. */
+interface Broken { readonly kind: 'broken'; readonly stretch: SourceStretch; readonly error: TributaryError }
+
+/** What a request brought. Where the source broke, the piece holds what had come before, and is null where that is nothing. */
+interface Arrival { readonly piece: Piece | null; readonly broken: TributaryError | null }
 
 /** A request on its way. */
-interface Fetch { readonly kind: 'fetch'; readonly stretch: SourceStretch; readonly arrival: Promise<Piece> }
+interface Fetch { readonly kind: 'fetch'; readonly stretch: SourceStretch; readonly arrival: Promise<Arrival> }
+
+type Queued = Jump | Begin | End | Broken | Fetch;
+
+const NOTHING_CAME: Arrival = { piece: null, broken: null };
 
 /** A wait of the consumer for one request. */
 export interface Wait {
@@ -64,9 +73,9 @@ export class PrefetchClosed extends Error {
 export class Prefetch {
   readonly #options: PrefetchOptions;
   readonly #closing = new AbortController();
-  readonly #queue: (Jump | Begin | End | Fetch)[] = [];
+  readonly #queue: Queued[] = [];
   readonly #inFlight = new Set<Promise<unknown>>();
-  /** Stretches that broke: what is left of them is dropped when its turn comes. */
+  /** Stretches that broke: what is left of them up to their end is dropped when its turn comes. */
   readonly #broken = new Set<SourceStretch>();
   #slot: Slot | null = null;
   readonly #feeding: Promise<void>;
@@ -107,17 +116,21 @@ export class Prefetch {
         await new Promise<void>((resolve) => { this.#wakeConsumer = resolve; });
         continue;
       }
-      const event = head.kind === 'fetch' ? await this.#arrived(head) : head;
+      const { piece, broken } = head.kind === 'fetch' ? await this.#arrived(head) : NOTHING_CAME;
       // From its start on `close` owns what is in the queue.
       this.#closing.signal.throwIfAborted();
       this.#queue.shift();
       this.#wakeFeeder?.();
-      const isDropped = event.kind !== 'jump' && head.kind !== 'jump' && this.#broken.has(head.stretch);
-      if (!isDropped) {
-        if (event.kind === 'broken' && head.kind === 'fetch') this.#broken.add(head.stretch);
-        return event;
+      if (head.kind === 'jump') return head;
+      if (this.#broken.has(head.stretch)) {
+        piece?.slot.release();
+        if (head.kind === 'end') this.#broken.delete(head.stretch);
+        continue;
       }
-      if (event.kind === 'piece') event.piece.slot.release();
+      if (broken) this.#queue.unshift({ kind: 'broken', stretch: head.stretch, error: broken });
+      if (head.kind === 'broken') this.#broken.add(head.stretch);
+      if (head.kind !== 'fetch') return head;
+      if (piece) return { kind: 'piece', piece };
     }
   }
 
@@ -142,19 +155,16 @@ export class Prefetch {
     for (const waiting of this.#queue.splice(0)) {
       if (waiting.kind !== 'fetch') continue;
       const arrived = await waiting.arrival.catch(() => null);
-      arrived?.slot.release();
+      arrived?.piece?.slot.release();
     }
     this.#slot?.release();
     this.#slot = null;
   }
 
-  async #arrived(fetch: Fetch): Promise<Fetched> {
+  async #arrived(fetch: Fetch): Promise<Arrival> {
     this.#waiting = { stretch: fetch.stretch, arrivals: this.#arrivals };
     try {
-      return { kind: 'piece', piece: await orAborted(fetch.arrival, this.#closing.signal) };
-    } catch (error) {
-      if (!isSourceError(error)) throw error;
-      return { kind: 'broken', error };
+      return await orAborted(fetch.arrival, this.#closing.signal);
     } finally {
       this.#waiting = null;
     }
@@ -188,12 +198,14 @@ export class Prefetch {
   #start(stretch: SourceStretch, offset: number, piece: Piece): void {
     const { store, bucket } = this.#options;
     const request = { bucket, key: stretch.key, ifMatch: stretch.etag, offset, lengthBytes: piece.end - piece.start, sizeBytes: stretch.sizeBytes };
-    const arrival = store.readInto(request, viewOf(piece), { signal: this.#closing.signal }).then(() => {
+    const arrival = store.readInto(request, viewOf(piece), { signal: this.#closing.signal }).then((): Arrival => {
       this.#arrivals += 1;
-      return piece;
-    }, (error: unknown) => {
-      piece.slot.release();
-      throw error;
+      return { piece, broken: null };
+    }, (error: unknown): Arrival => {
+      const receivedBytes = isSourceError(error) ? Number(error.context['receivedBytes'] ?? 0) : 0;
+      if (receivedBytes === 0) piece.slot.release();
+      if (!isSourceError(error)) throw error;
+      return { piece: receivedBytes > 0 ? { ...piece, end: piece.start + receivedBytes } : null, broken: error };
     });
     const settled = arrival.then(() => undefined, () => undefined).then(() => {
       this.#inFlight.delete(settled);
@@ -226,7 +238,7 @@ export class Prefetch {
     this.#closing.signal.throwIfAborted();
   }
 
-  #push(waiting: Jump | Begin | End | Fetch): void {
+  #push(waiting: Queued): void {
     this.#queue.push(waiting);
     this.#wakeConsumer?.();
   }

@@ -1,12 +1,15 @@
 /** The records of one batch under the run's control prefix: failures, written once and obeyed by retries, and the chunk index. */
 import pLimit from 'p-limit';
-import { isTributaryError } from '../contracts/errors.ts';
+import { isTributaryError, type ErrorCode } from '../contracts/errors.ts';
 import { failureRecord, type ChunkRow, type FailureRecord } from '../contracts/records.ts';
 import { bodyOf } from '../stores/body.ts';
 import type { ObjectStore } from '../stores/object-store.ts';
 
 /** Records that are read at the same time. */
 const READS = 16;
+
+/** Races of writers that nobody won, before that is an error. */
+const RACES = 5;
 
 export interface ControlFolder { readonly bucket: string; /** `…/_tributary/runs/<stamp>/` */ readonly prefix: string }
 
@@ -49,12 +52,19 @@ export class RunRecords {
   /** Makes a failure durable. @returns the record that holds: the first of a row and `keep` stays */
   async addFailure(record: FailureRecord, signal: AbortSignal): Promise<FailureRecord> {
     const key = `${this.#control.prefix}failures/${this.#folder}${pad(record.row, 12)}-${record.keep}.json`;
-    try {
-      await this.#store.put({ bucket: this.#control.bucket, key, body: bodyOf(JSON.stringify(record)), ifNoneMatch: '*' }, { signal });
-      return record;
-    } catch (error) {
-      if (!(isTributaryError(error) && error.code === 'TRB-CHUNK-CONFLICT')) throw error;
-      return this.#failure(key, signal);
+    for (let tries = 1; ; tries += 1) {
+      try {
+        await this.#store.put({ bucket: this.#control.bucket, key, body: bodyOf(JSON.stringify(record)), ifNoneMatch: '*' }, { signal });
+        return record;
+      } catch (error) {
+        if (!hasCode(error, 'TRB-CHUNK-CONFLICT')) throw error;
+      }
+      try {
+        return await this.#failure(key, signal);
+      } catch (error) {
+        // A race of writers that nobody won.
+        if (!hasCode(error, 'TRB-NO-SUCH-KEY') || tries >= RACES) throw error;
+      }
     }
   }
 
@@ -71,4 +81,8 @@ export class RunRecords {
   async #failure(key: string, signal: AbortSignal): Promise<FailureRecord> {
     return failureRecord.parse(JSON.parse((await this.#store.get({ bucket: this.#control.bucket, key }, { signal })).toString()));
   }
+}
+
+function hasCode(error: unknown, code: ErrorCode): boolean {
+  return isTributaryError(error) && error.code === code;
 }

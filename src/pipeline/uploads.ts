@@ -5,6 +5,8 @@
  * U1. An attempt has at most `CURSOR_UPLOADS` uploads open at once, and opens them in the order of their chunks.
  * U2. Where earlier attempts may have left uploads, an open one of the same key is carried on before a new one is made, and the others
  *     of that key are aborted. Since uploads open in order (U1), the search ends after as many chunks of which nothing is there.
+ * U3. An upload that the cursor names and that is not carried on is used for its chunk, or aborted: also where that chunk has become so
+ *     small that it needs none, or is not there any more, because a source broke.
  */
 import { createHash } from 'node:crypto';
 import pLimit from 'p-limit';
@@ -55,6 +57,8 @@ export class UploadOpener {
   readonly #gate = pLimit(CURSOR_UPLOADS);
   /** Opens the gate for the next upload; by object key. */
   readonly #leave = new Map<string, () => void>();
+  /** Chunks that the cursor names and that are not carried on, by key. */
+  readonly #left = new Map<string, ChunkObject>();
   /** After how many more chunks without anything the search ends. */
   #searches: number;
 
@@ -66,10 +70,10 @@ export class UploadOpener {
   /** Waits for its turn; then finds or creates the upload of a chunk. */
   async open(object: ChunkObject): Promise<Destination> {
     await this.enter(object);
-    if (this.#searches > 0) {
-      const found = await this.#find(object, ({ parts }) => parts.size) ?? await this.#published(object);
+    if (this.#left.delete(object.key) || this.#searches > 0) {
+      const found = await this.#find(object, (parts) => parts.size) ?? await this.#published(object);
       if (found) return found;
-      this.#searches -= 1;
+      this.#searches = Math.max(0, this.#searches - 1);
     }
     const { store, output, signal } = this.#options;
     const { bucket, key } = object;
@@ -83,7 +87,26 @@ export class UploadOpener {
    * @returns null where neither is there: the chunk is written again from its start
    */
   async acknowledged(object: ChunkObject, open: OpenChunk): Promise<Destination | null> {
-    return await this.#find(object, ({ parts }) => (hasParts(parts, open) ? 1 : null)) ?? this.#published(object);
+    return await this.#find(object, (parts) => (hasParts(parts, open) ? 1 : 0)) ?? this.#published(object);
+  }
+
+  /** The chunk of the cursor is not carried on. */
+  leave(object: ChunkObject): void {
+    this.#left.set(object.key, object);
+  }
+
+  /** Aborts the uploads of a chunk that needs none, where it was left. */
+  async abandon({ bucket, key }: ChunkObject): Promise<void> {
+    if (!this.#left.delete(key)) return;
+    const { store, signal } = this.#options;
+    for (const upload of await store.listUploads({ bucket, prefix: key }, { signal })) {
+      if (upload.key === key) await store.abortUpload({ bucket, key, uploadId: upload.uploadId }, { signal });
+    }
+  }
+
+  /** Aborts the uploads of chunks that were left and are not there any more. To be called when every chunk is published. */
+  async abandonRest(): Promise<void> {
+    for (const object of [...this.#left.values()]) await this.abandon(object);
   }
 
   /** Counts an upload as open; waits while as many are as may be. */
@@ -102,23 +125,25 @@ export class UploadOpener {
     this.#leave.delete(key);
   }
 
-  /** Of the uploads of a key the one with the highest rank, null being none; the others are aborted where one has a rank. */
-  async #find(object: ChunkObject, rank: (upload: { readonly parts: PartsByNumber }) => number | null): Promise<Destination | null> {
+  /**
+   * Of the uploads of a key the one with the highest rank; the others are aborted then. Those without parts are aborted in any case:
+   * they hold nothing, and a session that tried whether it may write may have made them, without our token.
+   */
+  async #find({ bucket, key }: ChunkObject, rank: (parts: PartsByNumber) => number): Promise<Destination | null> {
     const { store, signal } = this.#options;
-    const { bucket, key } = object;
-    const listed = (await store.listUploads({ bucket, prefix: key }, { signal })).filter((upload) => upload.key === key);
-    let best: (Destination & { kind: 'upload' }) | null = null;
-    let bestRank = -1;
-    for (const { uploadId } of listed) {
-      const parts = await store.listParts({ bucket, key, uploadId }, { signal });
-      if (!parts) continue;
-      const upload = { kind: 'upload', uploadId, parts: trustedParts(parts) } as const;
-      const itsRank = rank(upload) ?? -1;
-      if (itsRank > bestRank) [best, bestRank] = [upload, itsRank];
+    const found: { readonly destination: Destination & { kind: 'upload' }; readonly rank: number }[] = [];
+    for (const upload of await store.listUploads({ bucket, prefix: key }, { signal })) {
+      if (upload.key !== key) continue;
+      const { uploadId } = upload;
+      const listed = await store.listParts({ bucket, key, uploadId }, { signal });
+      const parts = trustedParts(listed ?? []);
+      if (parts.size === 0) await store.abortUpload({ bucket, key, uploadId }, { signal });
+      else found.push({ destination: { kind: 'upload', uploadId, parts }, rank: rank(parts) });
     }
-    if (!best) return null;
-    for (const { uploadId } of listed) if (uploadId !== best.uploadId) await store.abortUpload({ bucket, key, uploadId }, { signal });
-    return best;
+    const [best, ...others] = found.sort((a, b) => b.rank - a.rank);
+    if (!best || best.rank === 0) return null;
+    for (const { destination: { uploadId } } of others) await store.abortUpload({ bucket, key, uploadId }, { signal });
+    return best.destination;
   }
 
   async #published(object: ChunkObject): Promise<Destination | null> {

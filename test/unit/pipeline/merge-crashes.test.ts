@@ -5,6 +5,7 @@
 import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
 import type { MergeCursor } from '../../../src/contracts/cursor.ts';
+import { isTributaryError } from '../../../src/contracts/errors.ts';
 import type { MergeSpec } from '../../../src/contracts/merge.ts';
 import { createRandom, type Random } from '../../../src/core/random.ts';
 import { checkBatch, compressSome, leastParts, sentParts, type StoredSources } from '../../support/batch-checks.ts';
@@ -12,6 +13,7 @@ import { createRig, TARGET_BUCKET, type Rig } from '../../support/batch-rig.ts';
 import type { Fault, StoreCall } from '../../support/memory-store.ts';
 import { mortalConnection, type MortalOptions } from '../../support/mortal-connection.ts';
 import { makeSources } from '../../support/numbered-lines.ts';
+import { runs } from '../../support/runs.ts';
 
 const UPLOADS = 3;
 const ROOMY = 40;
@@ -28,18 +30,22 @@ function prepare({ seed, sources, partBytes, chunk }: Scenario): { readonly rig:
   return { rig: createRig({ sources: stored, partBytes, chunk }), decoded, random: createRandom(seed) };
 }
 
+function mayPass(error: unknown): boolean {
+  return isTributaryError(error) && error.retryable && error.code !== 'TRB-INTERNAL';
+}
+
 /** One call that dies. @returns a cursor that it had reported before its death, or the one it began with */
-async function killed(rig: Rig, from: MergeCursor | null, random: Random, options: MortalOptions): Promise<{ readonly cursor: MergeCursor | null; readonly created: ReadonlySet<string>; readonly done: boolean }> {
+async function killed(rig: Rig, from: MergeCursor | null, isRetry: boolean, random: Random, options: MortalOptions): Promise<{ readonly cursor: MergeCursor | null; readonly created: ReadonlySet<string>; readonly done: boolean }> {
   const connection = mortalConnection(rig.store, options);
   const reported: [MergeCursor | null, ...(MergeCursor | null)[]] = [from];
   try {
     const { cursor } = await rig.call(from, {
-      connection: connection.store, recovering: from !== null,
+      connection: connection.store, recovering: isRetry,
       onCheckpoint: (cursor) => { if (!connection.isDead()) reported.push(cursor); },
     });
     if (!connection.isDead()) return { cursor, created: connection.createdUploads, done: true };
   } catch (error) {
-    if (!connection.isDead()) throw error;
+    if (!connection.isDead() && !mayPass(error)) throw error;
   }
   const cursor = random.chance(0.6) ? reported.at(-1) : random.pick(reported);
   return { cursor: cursor ?? null, created: connection.createdUploads, done: false };
@@ -51,7 +57,7 @@ describe('a merge that is killed', () => {
       const { rig, decoded, random } = prepare(scenario);
       let from: MergeCursor | null = null;
       for (let crash = 0; crash < scenario.crashes; crash += 1) {
-        const { cursor, done } = await killed(rig, from, random, { diesAtCall: random.below(ROOMY * (crash + 1)), actsAtDeath: random.chance(0.5) });
+        const { cursor, done } = await killed(rig, from, crash > 0, random, { diesAtCall: random.below(ROOMY * (crash + 1)), actsAtDeath: random.chance(0.5) });
         expect(rig.slab.heldBytes).toBe(0);
         from = cursor;
         if (done) break;
@@ -60,7 +66,7 @@ describe('a merge that is killed', () => {
       expect(await checkBatch(rig, cursor, { decoded })).toEqual([]);
       expect(rig.store.openUploads()).toEqual([]);
       expect(sentParts(rig)).toBeLessThanOrEqual(leastParts(rig, rig.outputs()) + scenario.crashes * UPLOADS);
-    }), { numRuns: 120 });
+    }), { numRuns: runs(120) });
   });
 
   it('is not harmed by what it had sent and arrives after its death', async () => {
@@ -70,7 +76,7 @@ describe('a merge that is killed', () => {
       const ofTheDead = new Set<string>();
       for (let crash = 0; crash < scenario.crashes; crash += 1) {
         const slow = random.below(30);
-        const { cursor, created, done } = await killed(rig, from, random, {
+        const { cursor, created, done } = await killed(rig, from, crash > 0, random, {
           diesAtCall: random.below(ROOMY * (crash + 1)), actsAtDeath: true, delayTurns: (call) => (call * 7919) % (slow + 1),
         });
         for (const id of created) ofTheDead.add(id);
@@ -82,7 +88,7 @@ describe('a merge that is killed', () => {
       for (let turn = 0; turn < 50; turn += 1) await new Promise((resolve) => setImmediate(resolve));
       // An upload that was created when its sender was dead is found by nobody; the end of the run aborts it.
       expect(rig.store.openUploads().map(({ uploadId }) => uploadId).filter((id) => ofTheDead.has(id))).toEqual([]);
-    }), { numRuns: 60 });
+    }), { numRuns: runs(60) });
   });
 
   it('may live on beside the one that took over', async () => {
@@ -102,7 +108,7 @@ describe('a merge that is killed', () => {
       // They end as well, and agree.
       await Promise.all(zombies);
       expect(await checkBatch(rig, cursor, { decoded })).toEqual([]);
-    }), { numRuns: 60 });
+    }), { numRuns: runs(60) });
   });
 });
 
@@ -110,17 +116,17 @@ describe('a merge that is killed', () => {
 function faults(rig: Rig, random: Random, budget: number): (call: StoreCall) => Fault {
   let left = budget;
   const answer = (httpStatus: number, storeCode: string): Error => Object.assign(new Error(storeCode), { httpStatus, storeCode });
-  return ({ operation }) => {
+  return ({ operation, request }) => {
     if (left === 0 || !random.chance(0.15)) return undefined;
     left -= 1;
-    const isWrite = operation === 'put' || operation === 'completeUpload';
+    const isConditional = (request as { ifNoneMatch?: string }).ifNoneMatch !== undefined;
     return random.pick<() => Fault>([
       () => answer(503, 'SlowDown'),
       () => answer(500, 'InternalError'),
       () => Object.assign(new Error('read ECONNRESET'), { code: 'ECONNRESET' }),
       () => 'swallow answer',
       () => (operation === 'readInto' ? { cutAfterBytes: random.below(200) } : 'swallow answer'),
-      () => (isWrite ? answer(409, 'ConditionalRequestConflict') : undefined),
+      () => (isConditional ? answer(409, 'ConditionalRequestConflict') : undefined),
       () => {
         for (const { uploadId } of rig.store.openUploads()) if (random.chance(0.5)) rig.store.expireUpload(uploadId);
         return undefined;
@@ -129,23 +135,38 @@ function faults(rig: Rig, random: Random, budget: number): (call: StoreCall) => 
   };
 }
 
+/** Calls until all is done; what may pass is tried again, as the server does. */
+async function persist(rig: Rig, from: MergeCursor | null): Promise<MergeCursor> {
+  let reached = from;
+  for (let call = 0; call < 50; call += 1) {
+    try {
+      return await rig.finish(reached, { recovering: true, onCheckpoint: (cursor) => { reached = cursor; } });
+    } catch (error) {
+      if (!mayPass(error)) throw error;
+    }
+  }
+  throw new Error('fifty calls failed');
+}
+
 describe('a merge on a store that fails, cuts, forgets uploads and loses answers', () => {
   it('is exact all the same, also when it is killed', async () => {
-    await fc.assert(fc.asyncProperty(anyScenario, fc.boolean(), fc.boolean(), async (scenario, repeatsComplete, dies) => {
+    await fc.assert(fc.asyncProperty(anyScenario, fc.boolean(), fc.boolean(), async (scenario, repeatsComplete, isKilled) => {
       const { seed, sources, partBytes, chunk } = scenario;
       const { stored, decoded } = compressSome(makeSources(seed, { sources, maxLines: 30, longLineBytes: 900, directories: ['', 'a/', 'b/'] }), seed);
       const rig = createRig({ sources: stored, partBytes, chunk, store: { repeatsComplete } });
       const random = createRandom(seed);
       rig.store.setFault(faults(rig, random, 40));
       let from: MergeCursor | null = null;
-      for (let crash = 0; dies && crash < scenario.crashes; crash += 1) {
-        ({ cursor: from } = await killed(rig, from, random, { diesAtCall: random.below(ROOMY * (crash + 1)), actsAtDeath: random.chance(0.5) }));
-        if (from?.done) break;
+      for (let crash = 0; isKilled && crash < scenario.crashes; crash += 1) {
+        const { cursor, done } = await killed(rig, from, crash > 0, random, { diesAtCall: random.below(ROOMY * (crash + 1)), actsAtDeath: random.chance(0.5) });
+        from = cursor;
+        if (done) break;
       }
-      const cursor = await rig.finish(from, { recovering: true });
+      const cursor = await persist(rig, from);
+      rig.store.setFault(undefined);
       expect(await checkBatch(rig, cursor, { decoded })).toEqual([]);
       const published = rig.store.log.filter(({ bucket, key, operation }) => bucket === TARGET_BUCKET && (operation === 'put' || operation === 'completeUpload') && !key?.includes('_tributary'));
       expect(published.filter(({ request }) => (request as { ifNoneMatch?: string }).ifNoneMatch !== '*')).toEqual([]);
-    }), { numRuns: 120 });
+    }), { numRuns: runs(120) });
   });
 });

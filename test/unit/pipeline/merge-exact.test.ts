@@ -5,6 +5,7 @@ import type { MergeSpec } from '../../../src/contracts/merge.ts';
 import { checkBatch, checkRequests, compressSome } from '../../support/batch-checks.ts';
 import { createRig, type RigOptions } from '../../support/batch-rig.ts';
 import { makeSources } from '../../support/numbered-lines.ts';
+import { runs } from '../../support/runs.ts';
 
 const anyChunk: fc.Arbitrary<MergeSpec['chunk']> = fc.oneof(
   fc.record({ lines: fc.oneof(fc.integer({ min: 1, max: 4 }), fc.integer({ min: 1, max: 600 })) }),
@@ -30,7 +31,7 @@ describe('a merge without any trouble', () => {
     await fc.assert(fc.asyncProperty(any, async ({ seed, sources, maxLines, longLineBytes, input, ...options }) => {
       const { stored, decoded } = compressSome(makeSources(seed, { sources, maxLines, longLineBytes }), seed);
       await expectExact({ ...options, input, sources: stored }, input === 'none' ? stored : decoded);
-    }), { numRuns: 80 });
+    }), { numRuns: runs(80) });
   });
 
   it.each([[1, 7], [3, 6], [6, 6], [5, 6], [7, 6], [12, 6]])('of %i lines by %i makes no empty chunk', async (lines, perChunk) => {
