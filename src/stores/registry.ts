@@ -15,7 +15,10 @@ export interface SessionOptions {
 }
 
 export interface StoreSession {
-  /** The port with retries, limits and counting. `readInto` resumes a broken body from the byte it reached and never throws InterruptedRead. */
+  /**
+   * The port with retries, limits and counting. `readInto` resumes a broken body from the byte it reached and never throws InterruptedRead;
+   * an error after some bytes says in its context how many (`receivedBytes`) are in the buffer and right.
+   */
   readonly store: ObjectStore;
   /** Requests sent so far, retries included. Live: it goes on counting. */
   readonly requests: Requests;

@@ -12,7 +12,7 @@
  * - Requests are counted when they are sent. `listParts` and `listUploads` count one a call, though a long list takes several.
  */
 import { crc32 } from '@node-rs/crc32';
-import { TributaryError } from '../contracts/errors.ts';
+import { isTributaryError, TributaryError } from '../contracts/errors.ts';
 import type { Requests } from '../contracts/tally.ts';
 import { classifyStoreError, isThrottle, wrongAnswer, type FailedCall } from './classify.ts';
 import type { Clock } from './clock.ts';
@@ -123,7 +123,7 @@ class Session {
       });
     } catch (error) {
       options.signal?.throwIfAborted();
-      if (!at.isDamaged) throw error;
+      if (!at.isDamaged) throw at.reachedBytes > 0 && isTributaryError(error) ? afterBytes(error, at.reachedBytes) : error;
       const { bucket, key } = request;
       throw new TributaryError('TRB-SOURCE-CORRUPT', `s3://${bucket}/${key} in store ${this.#inner.name} has other bytes than its checksum says`, { store: this.#inner.name, bucket, key }, { cause: error });
     }
@@ -212,4 +212,8 @@ class Session {
 
 function throwIfAny(reason: Error | undefined): void {
   if (reason) throw reason;
+}
+
+function afterBytes({ code, message, context, cause }: TributaryError, receivedBytes: number): TributaryError {
+  return new TributaryError(code, message, { ...context, receivedBytes }, { cause });
 }

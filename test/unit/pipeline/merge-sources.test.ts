@@ -64,7 +64,7 @@ async function damageSome(stored: ReadonlyMap<string, Buffer>, decoded: Readonly
     const isPlain = encodingOf(key) === 'plain';
     const readable = how === 'break' ? bytes.subarray(0, place) : bytes;
     const kept = how === 'cut' ? bytes.subarray(0, place) : Buffer.from(bytes);
-    if (how === 'overwrite') kept.fill(0xff, place, place + 4);
+    if (how === 'overwrite') kept.fill(0xff, place, Math.min(kept.length, place + 4));
     damaged.stored.set(key, how === 'break' ? bytes : kept);
     if (how === 'break') damaged.breaks.set(key, { bytes: place, error: random.pick(REASONS) });
     const result = await decodable(key, how === 'break' ? Buffer.from(readable) : kept);

@@ -172,6 +172,18 @@ describe('reads that break', () => {
     expect(await clock.run(work)).toBe('TRB-SOURCE-CHANGED');
   });
 
+  it('say how many bytes had come before that', async () => {
+    const { session, clock, memory } = open((call) => {
+      if (call.operation !== 'readInto') return undefined;
+      return call.nth < 2 ? { cutAfterBytes: 3 } : Object.assign(new Error('gone'), { httpStatus: 404, storeCode: 'NoSuchKey' });
+    });
+    const ifMatch = memory.seed('b', 'k', content);
+    const into = Buffer.alloc(12);
+    const error = await clock.run(session.store.readInto({ ...source, ifMatch }, into).catch((thrown: unknown) => thrown));
+    expect(error).toMatchObject({ code: 'TRB-SOURCE-GONE', context: { receivedBytes: 6 } });
+    expect(into.subarray(0, 6).toString()).toBe(content.subarray(source.offset, source.offset + 6).toString());
+  });
+
   it('pay for their bytes once', async () => {
     const { session, clock, memory } = open(failing('readInto', { cutAfterBytes: 3 }), { bytesPerSecond: 4 });
     const ifMatch = memory.seed('b', 'k', content);
