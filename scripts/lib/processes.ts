@@ -1,19 +1,21 @@
 /**
- * Owns every process that a script starts.
+ * Owns every process that a script starts, and those that they start in turn.
  *
- * Invariants: each child leads its own process group and carries this script's mark in its environment, which its own children
- * inherit wherever they move; so whatever is left can be found and ended, and nothing else is ever touched. After a signal
- * everything is ended before the script itself ends.
+ * Invariants: each child leads its own process group. What a child starts is ours by two signs: it was seen below us while its
+ * parent lived, or it carries this script's mark in its environment; either holds wherever it moves. So whatever is left can be
+ * found and ended, and nothing else is ever touched. After a signal everything is ended before the script itself ends.
  */
 import { spawn, type ChildProcess } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
-import { readdir, readFile } from 'node:fs/promises';
 import { constants } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { commandOf, descendantsOf, readProcesses, withVariable, type ProcessEntry } from './process-table.ts';
 
 /** Not TRIBUTARY_…: those set keys of the configuration, and an unknown one is an error. */
 const MARK_NAME = 'TRB_SCRIPT_MARK';
 const GRACE_MS = 8_000;
+/** A process whose parent ends sooner, and whose environment was emptied, is not found. */
+const LOOK_INTERVAL_MS = 500;
 const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
 
 export interface RunOptions {
@@ -43,6 +45,9 @@ export interface Leftover {
 export class Processes {
   readonly #mark = randomUUID();
   readonly #children = new Set<ChildProcess>();
+  /** Descendants that were seen once, by pid and start. */
+  readonly #seen = new Set<string>();
+  #watch: NodeJS.Timeout | undefined;
   #stopping: Promise<void> | undefined;
 
   /** Starts a process in its own group. Its end is seen through `child`; `stopAll` ends it at the latest. */
@@ -55,6 +60,7 @@ export class Processes {
       env: { ...process.env, ...options.env, [MARK_NAME]: this.#mark },
     });
     this.#children.add(child);
+    this.#watch ??= setInterval(() => { void this.#look(); }, LOOK_INTERVAL_MS).unref();
     child.once('exit', () => this.#children.delete(child));
     child.once('error', () => this.#children.delete(child));
     return child;
@@ -112,15 +118,25 @@ export class Processes {
   }
 
   async #stop(): Promise<void> {
+    await this.#look();
     await this.#end([...this.#children]);
     await this.endLeftovers();
+    clearInterval(this.#watch);
   }
 
-  /** Processes that carry our mark and are no child that still runs under our eyes. Zombies do not count. */
+  /** What is ours and runs, but is no child that still runs under our eyes, nor anything below one. */
   async leftovers(): Promise<Leftover[]> {
-    const own = new Set([...this.#children].map((child) => child.pid));
-    const marked = process.platform === 'linux' ? await this.#markedByProc() : await this.#markedByPs();
-    return marked.filter(({ pid }) => pid !== process.pid && !own.has(pid));
+    const entries = await this.#look();
+    const marked = new Set(await withVariable(`${MARK_NAME}=${this.#mark}`));
+    const kept = new Set([process.pid, ...[...this.#children].flatMap(({ pid = 0 }) => [pid, ...descendantsOf(pid, entries).map((entry) => entry.pid)])]);
+    const ours = entries.filter((entry) => !kept.has(entry.pid) && (marked.has(entry.pid) || this.#seen.has(nameOf(entry))));
+    return Promise.all(ours.map(async ({ pid }) => ({ pid, command: await commandOf(pid) })));
+  }
+
+  async #look(): Promise<ProcessEntry[]> {
+    const entries = await readProcesses();
+    for (const entry of descendantsOf(process.pid, entries)) this.#seen.add(nameOf(entry));
+    return entries;
   }
 
   /** @returns what was there to end */
@@ -145,34 +161,9 @@ export class Processes {
     for (const child of children) killGroup(child, 'SIGKILL');
     if (children.length > 0) await Promise.race([ended, sleep(GRACE_MS, undefined, { ref: false })]);
   }
-
-  async #markedByProc(): Promise<Leftover[]> {
-    const found: Leftover[] = [];
-    for (const name of await readdir('/proc')) {
-      if (!/^\d+$/.test(name)) continue;
-      try {
-        const environment = await readFile(`/proc/${name}/environ`, 'latin1');
-        if (!environment.includes(`${MARK_NAME}=${this.#mark}`)) continue;
-        found.push({ pid: Number(name), command: (await readFile(`/proc/${name}/cmdline`, 'utf8')).replaceAll('\0', ' ').trim() });
-      } catch (error) {
-        // Gone in between, or another user's.
-        if (!isErrno(error, 'ENOENT', 'ESRCH', 'EACCES', 'EPERM')) throw error;
-      }
-    }
-    return found;
-  }
-
-  async #markedByPs(): Promise<Leftover[]> {
-    const listing = await new Promise<string>((resolve, reject) => {
-      const ps = spawn('ps', ['-axww', '-E', '-o', 'pid=,command='], { stdio: ['ignore', 'pipe', 'inherit'] });
-      let text = '';
-      ps.stdout.setEncoding('utf8').on('data', (chunk: string) => { text += chunk; });
-      ps.once('error', reject).once('close', () => resolve(text));
-    });
-    return listing.split('\n').filter((line) => line.includes(`${MARK_NAME}=${this.#mark}`))
-      .map((line) => ({ pid: Number.parseInt(line, 10), command: line.trim().split(/\s+/).slice(1, 4).join(' ') }));
-  }
 }
+
+const nameOf = ({ pid, started }: ProcessEntry): string => `${pid}@${started}`;
 
 const never = (): Promise<never> => new Promise(() => undefined);
 

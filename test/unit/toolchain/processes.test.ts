@@ -1,4 +1,5 @@
 import { spawnSync } from 'node:child_process';
+import { once } from 'node:events';
 import { afterEach, describe, expect, it } from '@jest/globals';
 import { Processes } from '../../../scripts/lib/processes.ts';
 
@@ -49,6 +50,26 @@ describe('Processes', () => {
     expect((await processes.endLeftovers()).map((left) => left.pid)).toEqual([pid]);
     expect(isAlive(pid)).toBe(false);
     expect(await processes.leftovers()).toEqual([]);
+  });
+
+  it('finds one that emptied its environment, by having seen it below its parent', async () => {
+    const processes = create();
+    const pids: number[] = [];
+    // The parent ends once it is told to, so that the process below it is there to be seen.
+    const parent = processes.start(process.execPath, ['-e', `
+      const child = require('node:child_process').spawn(process.execPath, ['-e', 'setInterval(() => {}, 1000)'], { detached: true, stdio: 'ignore', env: {} });
+      child.unref();
+      console.log(child.pid);
+      process.once('SIGTERM', () => process.exit());
+      setInterval(() => {}, 1000);
+    `]);
+    parent.stdout?.once('data', (text: Buffer) => pids.push(Number(String(text))));
+    await once(parent.stdout!, 'data');
+    expect(await processes.leftovers()).toEqual([]);
+    parent.kill();
+    await once(parent, 'exit');
+    expect((await processes.endLeftovers()).map((left) => left.pid)).toEqual(pids);
+    expect(isAlive(pids[0]!)).toBe(false);
   });
 
   it('takes nobody else\'s processes for its own', async () => {
