@@ -2,7 +2,7 @@
  * A command's use of a Temporal server: connects to it, and in local mode starts the server and a worker where they are missing.
  * It owns what it started; `close` stops exactly that.
  */
-import { EXIT } from '../contracts/errors.ts';
+import { EXIT, TributaryError } from '../contracts/errors.ts';
 import type { Context } from './context.ts';
 import { connectClient, type Connected } from './connect.ts';
 import { joinEmbedded, type EmbeddedServer } from './local/embedded.ts';
@@ -30,13 +30,18 @@ export interface SessionOptions {
    * answers and decides (`control`), and that only where no other command works on the runs.
    */
   readonly worker: 'all' | 'control' | 'none';
+  /** Whether the run is to go on when the command has ended: refused in local mode, before anything is started. */
+  readonly detach?: boolean;
   /** Whether the command looks at `interrupt` itself. Else Ctrl-C closes the session and ends the process. */
   readonly handlesInterrupt?: boolean;
 }
 
-/** @throws TRB-TEMPORAL-UNREACHABLE, TRB-ACCESS-DENIED, TRB-INVALID-CONFIG */
+/** @throws TRB-TEMPORAL-UNREACHABLE, TRB-ACCESS-DENIED, TRB-INVALID-CONFIG, TRB-INVALID-INPUT */
 export async function openSession(context: Context, options: SessionOptions): Promise<Session> {
   const where = await findWhere(context.config());
+  if (where.kind === 'embedded' && options.detach === true) {
+    throw new TributaryError('TRB-INVALID-INPUT', '--detach needs a server that goes on without this command: name one with --address or TEMPORAL_ADDRESS, or start `tributary dev`');
+  }
   return where.kind === 'embedded' ? openEmbedded(context, where, options) : openServed(context, where);
 }
 

@@ -5,8 +5,8 @@
  * A1. A checkpoint is: write the index rows of what was published, then report the cursor.
  * A2. When `run` returns or throws, no request of it is in flight, and every slot is free.
  * A3. Three signals end it, each later than the one before: `halt` the reading, `cutOff` what is on its way, `indexCutOff` the last rows.
- *     A failure raises all of them and a restart the first two, at once; an interruption all, with a grace between; a deadline and a
- *     stalled group only the first.
+ *     A failure raises all of them at once; an upload that is gone the first two, since parts may wait for it; an interruption all, with
+ *     a grace between; a deadline, a stalled group, and a restart for another reason only the first.
  */
 import pLimit, { type LimitFunction } from 'p-limit';
 import type { MergeCursor, OpenChunk, Position } from '../contracts/cursor.ts';
@@ -39,6 +39,18 @@ const CHECKPOINT_INTERVAL_MS = 1000;
 /** How long running uploads may take to end after an interruption; and the last index rows after them. */
 const INTERRUPT_GRACE_MS = 2000;
 const NEWLINE = Uint8Array.of(0x0a);
+
+export interface AttemptStart {
+  readonly from: MergeCursor;
+  /** What the sessions had counted when `from` was made. */
+  readonly before: Counts;
+  /** Whether earlier attempts may have left uploads. */
+  readonly resumes: boolean;
+  /** An open chunk of the cursor that is not to be carried on, nor those behind it in its group. */
+  readonly without: OpenChunk | null;
+  /** See `UploadOpenerOptions`. */
+  readonly left: Map<string, ChunkObject>;
+}
 
 export interface AttemptEnd {
   readonly cursor: MergeCursor;
@@ -74,12 +86,7 @@ export class BatchAttempt {
   #isIndexing = false;
   #wake: (() => void) | null = null;
 
-  /**
-   * @param before what the sessions had counted when `from` was made
-   * @param resumes whether earlier attempts may have left uploads
-   * @param without an open chunk of the cursor that is not to be carried on, nor those behind it in its group
-   */
-  constructor(options: MergeBatchOptions, from: MergeCursor, before: Counts, resumes: boolean, without: OpenChunk | null) {
+  constructor(options: MergeBatchOptions, { from, before, resumes, without, left }: AttemptStart) {
     const { spec, batch, target, slab, limits, untilGroup } = options;
     this.#options = options;
     this.#from = from;
@@ -87,7 +94,7 @@ export class BatchAttempt {
     this.#without = without;
     this.#untilGroup = untilGroup ?? batch.groups.length;
     this.#lane = pLimit(limits.uploads);
-    this.#opener = new UploadOpener({ store: target.store, signal: this.#cutOff.signal, output: spec.output, resumes });
+    this.#opener = new UploadOpener({ store: target.store, signal: this.#cutOff.signal, output: spec.output, resumes, left });
     this.#ledger = new Ledger({
       base: from.tally,
       counts: () => {
@@ -222,7 +229,8 @@ export class BatchAttempt {
     if (this.#failure ?? this.#restart) return;
     if (error instanceof Restart) this.#restart = error;
     else this.#failure = { error };
-    for (const end of this.#failure ? ends : [this.#halt, this.#cutOff]) end.abort(new Error('the attempt ended', { cause: error }));
+    const raised = this.#failure ? 3 : this.#restart?.kind === 'upload' ? 2 : 1;
+    for (const end of ends.slice(0, raised)) end.abort(new Error('the attempt ended', { cause: error }));
   }
 
   #cursor(): MergeCursor {

@@ -1,9 +1,10 @@
 /** Merges one batch from a cursor on, attempt after attempt where a chunk has to be written again. */
-import type { MergeCursor, OpenChunk } from '../contracts/cursor.ts';
+import type { MergeCursor } from '../contracts/cursor.ts';
 import { TributaryError } from '../contracts/errors.ts';
 import type { Tally } from '../contracts/tally.ts';
-import { BatchAttempt, type AttemptEnd } from './attempt.ts';
+import { BatchAttempt, type AttemptEnd, type AttemptStart } from './attempt.ts';
 import { countsOf, type MergeBatchOptions, type MergeBatchResult } from './merge-options.ts';
+import type { ChunkObject } from './publish.ts';
 import { comparePositions } from './reading-list.ts';
 
 /** Attempts that find an upload gone and come no further, before that counts as a fault of the store. */
@@ -16,20 +17,17 @@ const FRUITLESS_ATTEMPTS = 5;
  */
 export async function mergeBatch(options: MergeBatchOptions, cursor: MergeCursor): Promise<MergeBatchResult> {
   const { deadline, interrupt, recovering } = options;
+  const left = new Map<string, ChunkObject>();
   let from = cursor;
-  let before = countsOf(options);
-  let without: OpenChunk | null = null;
+  let start: Omit<AttemptStart, 'from'> = { before: countsOf(options), resumes: recovering || from.open.length > 0 || from.tally.requests.list > 0, without: null, left };
   let fruitless = 0;
-  let resumes = recovering || from.open.length > 0 || from.tally.requests.list > 0;
   while (!from.done && !deadline.aborted && !interrupt.aborted) {
-    const { cursor: reached, restart, stalledAtGroup }: AttemptEnd = await new BatchAttempt(options, from, before, resumes, without).run();
+    const { cursor: reached, restart, stalledAtGroup }: AttemptEnd = await new BatchAttempt(options, { ...start, from }).run();
     if (!restart) return { cursor: reached, stalledAtGroup };
     fruitless = restart.kind === 'upload' && comparePositions(reached.low, from.low) === 0 ? fruitless + 1 : 0;
     if (fruitless === FRUITLESS_ATTEMPTS) throw new TributaryError('TRB-STORE-FAULT', `${restart.message}, again and again`);
     from = reached;
-    without = restart.without;
-    before = countsOf(options);
-    resumes = true;
+    start = { before: countsOf(options), resumes: true, without: restart.without, left };
   }
   return { cursor: from, stalledAtGroup: null };
 }

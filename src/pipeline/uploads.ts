@@ -6,7 +6,8 @@
  * U2. Where earlier attempts may have left uploads, an open one of the same key is carried on before a new one is made, and the others
  *     of that key are aborted. Since uploads open in order (U1), the search ends after as many chunks of which nothing is there.
  * U3. An upload that the cursor names and that is not carried on is used for its chunk, or aborted: also where that chunk has become so
- *     small that it needs none, or is not there any more, because a source broke.
+ *     small that it needs none, or is not there any more, because a source broke. (One that a killed attempt left and that no cursor
+ *     names is aborted at the end of the run.)
  */
 import { createHash } from 'node:crypto';
 import pLimit from 'p-limit';
@@ -50,6 +51,8 @@ export interface UploadOpenerOptions {
   readonly output: OutputOptions;
   /** Whether earlier attempts may have left uploads. */
   readonly resumes: boolean;
+  /** Chunks that a cursor named and that are not carried on, by key. Shared by the attempts of a call. */
+  readonly left: Map<string, ChunkObject>;
 }
 
 export class UploadOpener {
@@ -57,8 +60,6 @@ export class UploadOpener {
   readonly #gate = pLimit(CURSOR_UPLOADS);
   /** Opens the gate for the next upload; by object key. */
   readonly #leave = new Map<string, () => void>();
-  /** Chunks that the cursor names and that are not carried on, by key. */
-  readonly #left = new Map<string, ChunkObject>();
   /** After how many more chunks without anything the search ends. */
   #searches: number;
 
@@ -70,7 +71,7 @@ export class UploadOpener {
   /** Waits for its turn; then finds or creates the upload of a chunk. */
   async open(object: ChunkObject): Promise<Destination> {
     await this.enter(object);
-    if (this.#left.delete(object.key) || this.#searches > 0) {
+    if (this.#options.left.delete(object.key) || this.#searches > 0) {
       const found = await this.#find(object, (parts) => parts.size) ?? await this.#published(object);
       if (found) return found;
       this.#searches = Math.max(0, this.#searches - 1);
@@ -92,12 +93,12 @@ export class UploadOpener {
 
   /** The chunk of the cursor is not carried on. */
   leave(object: ChunkObject): void {
-    this.#left.set(object.key, object);
+    this.#options.left.set(object.key, object);
   }
 
   /** Aborts the uploads of a chunk that needs none, where it was left. */
   async abandon({ bucket, key }: ChunkObject): Promise<void> {
-    if (!this.#left.delete(key)) return;
+    if (!this.#options.left.delete(key)) return;
     const { store, signal } = this.#options;
     for (const upload of await store.listUploads({ bucket, prefix: key }, { signal })) {
       if (upload.key === key) await store.abortUpload({ bucket, key, uploadId: upload.uploadId }, { signal });
@@ -106,7 +107,7 @@ export class UploadOpener {
 
   /** Aborts the uploads of chunks that were left and are not there any more. To be called when every chunk is published. */
   async abandonRest(): Promise<void> {
-    for (const object of [...this.#left.values()]) await this.abandon(object);
+    for (const object of [...this.#options.left.values()]) await this.abandon(object);
   }
 
   /** Counts an upload as open; waits while as many are as may be. */

@@ -13,7 +13,7 @@ interface ApplyFlags extends RunFlags, LimitFlags {
 /** `tributary apply RUN`. @returns the exit code */
 export async function apply(context: Context, id: string, flags: ApplyFlags): Promise<number> {
   const limits = limitsInputOf(flags);
-  const session = await openSession(context, { worker: 'all', handlesInterrupt: true });
+  const session = await openSession(context, { worker: 'all', handlesInterrupt: true, detach: flags.detach === true });
   try {
     return await startAndFollow(context, session, flags, async () => {
       const plan = await session.runs.run(id).result();

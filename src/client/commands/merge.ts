@@ -1,4 +1,4 @@
-import { TributaryError, EXIT } from '../../contracts/errors.ts';
+import { EXIT } from '../../contracts/errors.ts';
 import type { MergeInput } from '../../contracts/merge.ts';
 import type { Context } from '../context.ts';
 import { mergeInputOf, type MergeFlags } from '../merge-input.ts';
@@ -16,7 +16,7 @@ export interface RunFlags extends FollowFlags {
 /** `tributary merge SRC DST`, and `tributary plan merge SRC DST`. @returns the exit code */
 export async function merge(context: Context, source: string, target: string, flags: MergeFlags & RunFlags): Promise<number> {
   const input = mergeInputOf(source, target, flags);
-  const session = await openSession(context, { worker: 'all', handlesInterrupt: true });
+  const session = await openSession(context, { worker: 'all', handlesInterrupt: true, detach: flags.detach === true });
   try {
     return await startAndFollow(context, session, flags, async () => await runToGoOnWith(context, session, input, flags.id) ?? session.runs.merge(input, flags.id));
   } finally {
@@ -27,9 +27,6 @@ export async function merge(context: Context, source: string, target: string, fl
 /** @returns the exit code */
 export async function startAndFollow(context: Context, session: Session, flags: RunFlags, start: () => Promise<Run>): Promise<number> {
   const { output } = context;
-  if (flags.detach === true && !session.outlivesUs) {
-    throw new TributaryError('TRB-INVALID-INPUT', '--detach needs a server that goes on without this command: name one with --address or TEMPORAL_ADDRESS, or start `tributary dev`');
-  }
   const run = await start();
   const page = session.page(run.id);
   output.say(`run ${run.id}${page === undefined ? '' : `  ${page}`}`);

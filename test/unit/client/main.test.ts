@@ -38,6 +38,7 @@ describe('the command line', () => {
     [['migrate', 's3://a/', 's3://b/', '--whatever', 'x'], '`tributary migrate` is not supported yet'],
     [['sweep', '--help'], '`tributary sweep` is not supported yet'],
     [['limit', 'a'], 'say what to change: --parallel-groups, --downloads, --uploads, --bwlimit or --tpslimit'],
+    [['merge', 's3://logs/', 's3://merged/', '--detach'], '--detach needs a server that goes on without this command'],
     [['verify', 'logs', 's3://merged/'], '"logs" is not an S3 URI; write s3://bucket/prefix/'],
     [['generate', 'logs'], '"logs" in store "default" is no place to write to; write s3://bucket/prefix/'],
     [['config', '--config', '/nowhere.yaml'], '/nowhere.yaml: the configuration file cannot be read'],

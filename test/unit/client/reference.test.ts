@@ -63,6 +63,8 @@ describe('completion', () => {
     expect(await complete('complete', '--', 'me')).toContain('merge');
     expect(await complete('complete', '--', 'merge', '--li')).toContain('--lines');
     expect(await complete('complete', '--', 'merge', '--verify', '')).toEqual(expect.arrayContaining(['none', 'size', 'content']));
-    expect(await complete('complete', '--', '')).not.toContain('sweep');
+    const commands = await complete('complete', '--', '');
+    for (const hidden of ['sweep', 'complete', 'completions']) expect(commands).not.toContain(hidden);
+    expect(commands).toContain('completion');
   });
 });
