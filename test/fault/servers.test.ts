@@ -2,9 +2,11 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, it } from '@jest/globals';
 import { checkRun, writtenTwice } from '../support/fault-checks.ts';
+import { BIG, fillBig, fillMany, MANY, MIB } from '../support/fault-loads.ts';
 import { progressOf, reportOf } from '../support/fault-rig.ts';
+import { acknowledged } from '../support/request-log.ts';
 import { until } from '../support/until.ts';
-import { acknowledged, BIG, fillBig, fillMany, MANY, MIB, ofChunks, useFaultRig } from './use-fault-rig.ts';
+import { ofChunks, useFaultRig } from './use-fault-rig.ts';
 
 const rig = useFaultRig();
 
@@ -15,7 +17,7 @@ describe('kill -9 of both servers in the middle, each started again on its data'
   ] as const)('%s: the run ends right by itself', async (_, name, options, limits, operation, count) => {
     const { buckets, proxy, s3, temporal, start, startWorker } = rig();
     const prefix = `servers-${name}/`;
-    const sources = name === 'big' ? await fillBig(rig(), prefix, 31, 12) : await fillMany(rig(), prefix, 32);
+    const sources = name === 'big' ? await fillBig(buckets, prefix, 31, 12) : await fillMany(buckets, prefix, 32);
     const mark = proxy.log.length;
     const more = async (): Promise<void> => {
       const before = acknowledged(ofChunks(proxy.log.since(mark), operation));
@@ -41,7 +43,7 @@ describe('kill -9 of both servers in the middle, each started again on its data'
 describe('a connection to Temporal that goes silent for longer than the heartbeat timeout', () => {
   it('costs attempts, and nothing else', async () => {
     const { buckets, proxy, temporalProxy, start, startWorker } = rig();
-    const sources = await fillMany(rig(), 'silent/', 33);
+    const sources = await fillMany(buckets, 'silent/', 33);
     const mark = proxy.log.length;
     await startWorker();
     const run = await start('silent', { source: 's3://logs/silent/', target: 's3://merged/silent/', ...MANY, limits: { requestsPerSecond: 40 } });
@@ -58,7 +60,7 @@ describe('a connection to Temporal that goes silent for longer than the heartbea
 describe('while the store is away', () => {
   it('a run can be paused, its worker be stopped and another be started; it waits as long as it takes', async () => {
     const { buckets, proxy, start, startWorker } = rig();
-    const sources = await fillMany(rig(), 'away/', 34);
+    const sources = await fillMany(buckets, 'away/', 34);
     const mark = proxy.log.length;
     const first = await startWorker();
     const run = await start('away', { source: 's3://logs/away/', target: 's3://merged/away/', ...MANY, limits: { requestsPerSecond: 40 } });
@@ -93,7 +95,7 @@ async function pendingCalls(id: string): Promise<string[]> {
   const begun: string[] = [];
   for await (const { workflowId } of client.workflow.list({ query: `ExecutionStatus = "Running" AND WorkflowId STARTS_WITH "${id}"` })) {
     const { raw } = await client.workflow.getHandle(workflowId).describe();
-    for (const { activityType, state } of raw.pendingActivities ?? []) if (state === 2) begun.push(activityType?.name ?? '');
+    for (const { activityType, lastStartedTime } of raw.pendingActivities ?? []) if (lastStartedTime) begun.push(activityType?.name ?? '');
   }
   return begun;
 }

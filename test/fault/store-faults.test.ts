@@ -4,34 +4,19 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, it } from '@jest/globals';
 import { AbortMultipartUploadCommand, S3Client } from '@aws-sdk/client-s3';
-import { failureRecord } from '../../src/contracts/records.ts';
-import { parseS3Uri } from '../../src/contracts/location.ts';
-import type { Report } from '../../src/contracts/report.ts';
-import { checkRun, writtenTwice } from '../support/fault-checks.ts';
+import { checkRun, readFailures, withFailures, writtenTwice } from '../support/fault-checks.ts';
+import { BIG, fillBig, fillMany, MANY, MIB } from '../support/fault-loads.ts';
 import { reportOf } from '../support/fault-rig.ts';
-import { uploadsByKey } from '../support/request-log.ts';
+import { acknowledged, uploadsByKey } from '../support/request-log.ts';
 import { until } from '../support/until.ts';
-import { acknowledged, BIG, fillBig, fillMany, MANY, MIB, ofChunks, useFaultRig } from './use-fault-rig.ts';
+import { ofChunks, useFaultRig } from './use-fault-rig.ts';
 
 const rig = useFaultRig();
-
-/** What `tributary failures` shows: code and outcome of each source on record. */
-async function failuresOf(report: Report): Promise<Record<string, string>> {
-  const control = parseS3Uri(report.control);
-  if (typeof control === 'string') throw new Error(control);
-  const { buckets } = rig();
-  const found: Record<string, string> = {};
-  for (const { key } of await buckets.list(control.bucket, `${control.prefix}failures/`)) {
-    const record = failureRecord.parse(JSON.parse((await buckets.get(control.bucket, key)).toString()));
-    found[record.uri] = `${record.outcome}: ${record.code}`;
-  }
-  return found;
-}
 
 describe('30 s of throttling, faults, resets and lost answers, with one source deleted and one denied', () => {
   it('completes; exactly those two are failures', async () => {
     const { buckets, proxy, s3, start, startWorker } = rig();
-    const sources = await fillMany(rig(), 'storm/', 41);
+    const sources = await fillMany(buckets, 'storm/', 41);
     const readable = new Map([...sources].filter(([, { length }]) => length > 0).sort(([a], [b]) => Buffer.compare(Buffer.from(a), Buffer.from(b))));
     const [denied = '', deleted = ''] = [...readable.keys()].slice(-2);
     const mark = proxy.log.length;
@@ -53,11 +38,11 @@ describe('30 s of throttling, faults, resets and lost answers, with one source d
     await Promise.race([sleep(30_000), run.result()]);
     for (const calm of stormy) calm();
     const report = await reportOf(run);
-    const left = new Map([...sources].filter(([key]) => key !== denied && key !== deleted));
-    expect(await checkRun(buckets, { report, sources: left, options: MANY })).toEqual([]);
+    const failures = await readFailures(buckets, report);
+    expect(await checkRun(buckets, { report, sources: withFailures(sources, failures), options: MANY })).toEqual([]);
     expect(report.status).toBe('completed_with_failures');
-    expect(await failuresOf(report)).toEqual({
-      [`s3://logs/storm/${denied}`]: 'failed: TRB-SOURCE-DENIED', [`s3://logs/storm/${deleted}`]: 'failed: TRB-SOURCE-GONE',
+    expect(Object.fromEntries([...failures].map(([key, { outcome, code }]) => [key, `${outcome}: ${code}`]))).toEqual({
+      [denied]: 'failed: TRB-SOURCE-DENIED', [deleted]: 'failed: TRB-SOURCE-GONE',
     });
     expect(report.failed).toEqual({ objects: 2, bytes: sources.get(denied)!.length + sources.get(deleted)!.length });
     expect(report.retries).toBeGreaterThan(0);
@@ -72,7 +57,7 @@ describe('an answer that is lost after the store acted', () => {
   ] as const)('of every %s leads to one object', async (_, name, options, operation) => {
     const { buckets, proxy, start, startWorker } = rig();
     const prefix = `lost-${name}/`;
-    const sources = name === 'big' ? await fillBig(rig(), prefix, 42, 2) : await fillMany(rig(), prefix, 43, 30);
+    const sources = name === 'big' ? await fillBig(buckets, prefix, 42, 2) : await fillMany(buckets, prefix, 43, 30);
     const mark = proxy.log.length;
     await startWorker();
     proxy.schedule.add({ timesEach: 1, when: (request) => request.operation === operation && request.key.includes('merged-'), fault: { kind: 'swallow answer' } });
@@ -86,7 +71,7 @@ describe('an answer that is lost after the store acted', () => {
 describe('an upload that is aborted behind our back, as by a lifecycle rule', () => {
   it('starts its chunk again', async () => {
     const { buckets, proxy, s3, start, startWorker } = rig();
-    const sources = await fillBig(rig(), 'gone/', 44, 6);
+    const sources = await fillBig(buckets, 'gone/', 44, 6);
     const mark = proxy.log.length;
     await startWorker();
     const run = await start('gone', { source: 's3://logs/gone/', target: 's3://merged/gone/', ...BIG, limits: { bytesPerSecond: 8 * MIB } });
@@ -104,7 +89,7 @@ describe('an upload that is aborted behind our back, as by a lifecycle rule', ()
 describe('a byte that is changed on its way', () => {
   it('is noticed in a source that the store keeps a checksum of', async () => {
     const { buckets, proxy, start, startWorker } = rig();
-    const sources = await fillMany(rig(), 'flip/', 45, 20);
+    const sources = await fillMany(buckets, 'flip/', 45, 20);
     await startWorker();
     proxy.schedule.add({ timesEach: 1, when: ({ operation, bucket }) => operation === 'GetObject' && bucket === 'logs', fault: { kind: 'flip', atByte: 3 } });
     const report = await reportOf(await start('flip', { source: 's3://logs/flip/', target: 's3://merged/flip/', ...MANY }));

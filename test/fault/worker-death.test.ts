@@ -1,10 +1,11 @@
 /** A worker dies. Another goes on from the last checkpoint, with the upload that was open. */
 import { describe, expect, it } from '@jest/globals';
 import { checkRun, resentAcknowledged, writtenTwice } from '../support/fault-checks.ts';
+import { BIG, fillBig, fillMany, MANY, MIB } from '../support/fault-loads.ts';
 import { reportOf } from '../support/fault-rig.ts';
-import { rereadBytes, uploadsByKey, type LoggedRequest } from '../support/request-log.ts';
+import { acknowledged, rereadBytes, uploadsByKey, type LoggedRequest } from '../support/request-log.ts';
 import { until } from '../support/until.ts';
-import { acknowledged, BIG, fillBig, fillMany, MANY, MIB, ofChunks, useFaultRig } from './use-fault-rig.ts';
+import { ofChunks, useFaultRig } from './use-fault-rig.ts';
 
 const rig = useFaultRig();
 
@@ -13,7 +14,7 @@ describe('kill -9 of the worker', () => {
     const { buckets, proxy, start, startWorker, killWorkers } = rig();
     const kills = 3;
     const bytesPerSecond = 10 * MIB;
-    const sources = await fillBig(rig(), 'again/', 1, 16);
+    const sources = await fillBig(buckets, 'again/', 1, 16);
     const mark = proxy.log.length;
     const parts = (): readonly LoggedRequest[] => ofChunks(proxy.log.since(mark), 'UploadPart');
 
@@ -41,7 +42,7 @@ describe('kill -9 of the worker', () => {
 
   it('one of two: the other finishes, and nothing is written twice', async () => {
     const { buckets, proxy, start, startWorker } = rig();
-    const sources = await fillMany(rig(), 'two/', 2);
+    const sources = await fillMany(buckets, 'two/', 2);
     const mark = proxy.log.length;
     const [first] = await Promise.all([startWorker(), startWorker()]);
     const run = await start('two', { source: 's3://logs/two/', target: 's3://merged/two/', ...MANY, limits: { requestsPerSecond: 40, parallelGroups: 8 } });
@@ -55,7 +56,7 @@ describe('kill -9 of the worker', () => {
 
   it('is taken over within 40 s by default', async () => {
     const { buckets, proxy, start, startWorker, killWorkers } = rig();
-    const sources = await fillBig(rig(), 'default/', 3, 6);
+    const sources = await fillBig(buckets, 'default/', 3, 6);
     const mark = proxy.log.length;
     const parts = (): readonly LoggedRequest[] => ofChunks(proxy.log.since(mark), 'UploadPart');
     const byDefault = { TRIBUTARY_WORKER_HEARTBEAT_TIMEOUT: '' };

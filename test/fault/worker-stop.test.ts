@@ -1,17 +1,18 @@
 /** A worker is told to stop, or stands still while another takes its work over. */
 import { describe, expect, it } from '@jest/globals';
 import { checkRun, resentAcknowledged, writtenTwice } from '../support/fault-checks.ts';
+import { BIG, fillBig, fillMany, MANY, MIB } from '../support/fault-loads.ts';
 import { reportOf } from '../support/fault-rig.ts';
-import { uploadsByKey, type LoggedRequest } from '../support/request-log.ts';
+import { acknowledged, uploadsByKey, type LoggedRequest } from '../support/request-log.ts';
 import { until } from '../support/until.ts';
-import { acknowledged, BIG, fillBig, fillMany, MANY, MIB, ofChunks, useFaultRig } from './use-fault-rig.ts';
+import { ofChunks, useFaultRig } from './use-fault-rig.ts';
 
 const rig = useFaultRig();
 
 describe('SIGTERM', () => {
   it('hands the work over within seconds, and redoes nothing that was acknowledged', async () => {
     const { buckets, proxy, start, startWorker } = rig();
-    const sources = await fillBig(rig(), 'term/', 11, 10);
+    const sources = await fillBig(buckets, 'term/', 11, 10);
     const mark = proxy.log.length;
     const parts = (): readonly LoggedRequest[] => ofChunks(proxy.log.since(mark), 'UploadPart');
     // The heartbeat timeout is the default of 30 s: it is not what makes the hand-over fast.
@@ -42,7 +43,7 @@ describe('SIGSTOP beyond the heartbeat timeout', () => {
   ] as const)('%s: the frozen worker wakes up and does no harm', async (_, name, options, limits, operation, count) => {
     const { buckets, proxy, start, startWorker } = rig();
     const prefix = `frozen-${name}/`;
-    const sources = name === 'big' ? await fillBig(rig(), prefix, 12, 10) : await fillMany(rig(), prefix, 13);
+    const sources = name === 'big' ? await fillBig(buckets, prefix, 12, 10) : await fillMany(buckets, prefix, 13);
     const mark = proxy.log.length;
     const writes = (from = mark): number => acknowledged(ofChunks(proxy.log.since(from), operation));
     const frozen = await startWorker();

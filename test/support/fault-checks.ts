@@ -1,12 +1,14 @@
 /** What must hold after a run, whatever happened to it. Each finding is one sentence; none means that all of it holds. */
-import { chunkRow, type ChunkRow } from '../../src/contracts/records.ts';
+import { chunkRow, failureRecord, type ChunkRow, type FailureRecord } from '../../src/contracts/records.ts';
 import type { Report } from '../../src/contracts/report.ts';
 import { parseS3Uri } from '../../src/contracts/location.ts';
+import { directoryOf, fileNameOf } from '../../src/core/keys.ts';
+import { parseChunkName } from '../../src/core/names.ts';
 import { reconciles } from '../../src/core/report.ts';
 import type { Buckets } from './buckets.ts';
 import { checkMerged } from './invariants.ts';
-import type { ReferenceOptions } from './reference-merge.ts';
-import type { LoggedRequest } from './request-log.ts';
+import { referenceMerge, type ReferenceOptions } from './reference-merge.ts';
+import { isOfChunk, type LoggedRequest } from './request-log.ts';
 
 export interface CheckedRun {
   readonly report: Report;
@@ -28,8 +30,51 @@ export async function checkRun(buckets: Buckets, { report, sources, options }: C
     ...(report.chunks.count === outputs.size && report.chunks.bytes === bytes ? []
       : [`the report counts ${report.chunks.count} chunks of ${report.chunks.bytes} bytes; there are ${outputs.size} of ${bytes}`]),
     ...await checkIndex(buckets, report, outputs),
-    ...(await buckets.openUploads(target.bucket)).filter((key) => key.startsWith(target.prefix)).map((key) => `an upload of ${key} is left open`),
+    ...await leftUploads(buckets, target),
   ];
+}
+
+/** The same of a run that was cancelled: what it wrote is a part of what it would have written. */
+export async function checkCancelled(buckets: Buckets, { report, sources, options }: CheckedRun): Promise<string[]> {
+  const target = parseS3Uri(report.target);
+  if (typeof target === 'string') return [target];
+  const outputs = await buckets.read(target.bucket, target.prefix);
+  const reference = referenceMerge(sources, options);
+  const wrong = [...outputs].filter(([key, bytes]) => {
+    const name = parseChunkName(fileNameOf(key));
+    return !reference.get(`${directoryOf(key)}${String(name?.chunk).padStart(8, '0')}`)?.equals(bytes);
+  });
+  return [
+    ...(report.status === 'cancelled' ? [] : [`the status is ${report.status}`]),
+    ...wrong.map(([key]) => `differs: ${key}`),
+    ...reconciles(report),
+    ...(report.chunks.count === outputs.size ? [] : [`the report counts ${report.chunks.count} chunks; there are ${outputs.size}`]),
+    ...await checkIndex(buckets, report, outputs),
+    ...await leftUploads(buckets, target),
+  ];
+}
+
+async function leftUploads(buckets: Buckets, target: { readonly bucket: string; readonly prefix: string }): Promise<string[]> {
+  return (await buckets.openUploads(target.bucket)).filter((key) => key.startsWith(target.prefix)).map((key) => `an upload of ${key} is left open`);
+}
+
+/** What the run has on record of sources that it could not read, or not whole: by key relative to the source prefix. */
+export async function readFailures(buckets: Buckets, report: Report): Promise<Map<string, FailureRecord>> {
+  const control = parseS3Uri(report.control);
+  if (typeof control === 'string') throw new Error(control);
+  const failures = new Map<string, FailureRecord>();
+  for (const { key } of await buckets.list(control.bucket, `${control.prefix}failures/`)) {
+    const record = failureRecord.parse(JSON.parse((await buckets.get(control.bucket, key)).toString()));
+    const source = record.uri.slice(report.source.length);
+    // Of several for one source the smallest `keep` holds.
+    if (record.keep < (failures.get(source)?.keep ?? Infinity)) failures.set(source, record);
+  }
+  return failures;
+}
+
+/** The sources as the run should have merged them: those on record only as far as they are kept. */
+export function withFailures(sources: ReadonlyMap<string, Buffer>, failures: ReadonlyMap<string, FailureRecord>): Map<string, Buffer> {
+  return new Map([...sources].map(([key, bytes]) => [key, bytes.subarray(0, failures.get(key)?.keep ?? bytes.length)]));
 }
 
 /** The chunk index has one row for each chunk, or several equal ones. */
@@ -58,8 +103,9 @@ async function checkIndex(buckets: Buckets, report: Report, outputs: ReadonlyMap
  */
 export function writtenTwice(requests: readonly LoggedRequest[]): string[] {
   const writes = new Map<string, string[]>();
-  for (const { operation, key, query, status } of requests) {
-    if (status !== 200 || !/\/?merged-[^/]*$/.test(key)) continue;
+  for (const request of requests) {
+    const { operation, key, query, status } = request;
+    if (status !== 200 || !isOfChunk(request)) continue;
     const known = writes.get(key) ?? [];
     writes.set(key, known);
     const uploadId = query.get('uploadId');

@@ -7,8 +7,9 @@ import { existsSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
-import { Client, Connection, type WorkflowHandle } from '@temporalio/client';
+import { Client, Connection, isGrpcServiceError, type WorkflowHandle } from '@temporalio/client';
 import { ensureTemporalBinary } from '../../src/client/services/ensure-program.ts';
 import { startTemporal, type TemporalServer } from '../../src/client/services/temporal.ts';
 import { readEnvironment } from '../../src/config/environment.ts';
@@ -38,6 +39,8 @@ export interface FaultRig {
   readonly client: Client;
   /** Resolves when the worker serves its queues. Its heartbeat timeout is 5 s, the shortest there is, unless `env` says otherwise. */
   readonly startWorker: (env?: Readonly<Record<string, string>>) => Promise<Program>;
+  /** What each worker has printed so far, in the order of their starts. */
+  readonly workerLogs: () => readonly string[];
   /** Kills every worker at once. */
   readonly killWorkers: () => Promise<void>;
   readonly start: (id: string, input: MergeInput) => Promise<WorkflowHandle>;
@@ -51,6 +54,7 @@ const MEMORY = '/dev/shm';
 export async function startFaultRig(seed = 1): Promise<FaultRig> {
   const home = await mkdtemp(join(existsSync(MEMORY) ? MEMORY : tmpdir(), 'tributary-fault-'));
   const workers = new Set<Program>();
+  const started: Program[] = [];
   const programs = new Programs();
   const closers: (() => unknown)[] = [() => rm(home, { recursive: true, force: true })];
   const killWorkers = async (): Promise<void> => {
@@ -82,9 +86,11 @@ export async function startFaultRig(seed = 1): Promise<FaultRig> {
     };
     return {
       temporal, temporalProxy, s3, proxy, buckets, client, killWorkers, stop,
+      workerLogs: () => started.map(({ pid, stderr, stdout }) => `worker ${pid}\n${stderr()}${stdout()}`),
       startWorker: async (more = {}) => {
         const worker = programs.start(process.execPath, [WORKER], { env: { ...env, ...more } });
         workers.add(worker);
+        started.push(worker);
         await worker.printed(/worker is ready/);
         return worker;
       },
@@ -125,7 +131,14 @@ export function progressOf(handle: WorkflowHandle): Promise<Progress> {
   return handle.query<Progress>('progress');
 }
 
-/** The report of a run that has ended in an orderly way, as failed ones do not. */
+/** The report of a run, once it has ended; waits through outages of the server. @throws where the run failed */
 export async function reportOf(handle: WorkflowHandle): Promise<Report> {
-  return await handle.result() as Report;
+  for (;;) {
+    try {
+      return await handle.result() as Report;
+    } catch (error) {
+      if (!isGrpcServiceError(error)) throw error;
+      await sleep(500);
+    }
+  }
 }

@@ -44,6 +44,16 @@ export class RequestLog {
   }
 }
 
+/** Whether it is about a chunk or its upload, not about control data, a probe or a source. */
+export function isOfChunk({ key }: LoggedRequest): boolean {
+  return /(?:^|\/)merged-[^/]*$/.test(key);
+}
+
+/** How many of them the server carried out, and the client was told. */
+export function acknowledged(requests: readonly LoggedRequest[]): number {
+  return requests.filter(({ answered, status }) => answered && status === 200).length;
+}
+
 /**
  * Bytes of chunks that were sent more than once: of each part of each key (or of the whole object, where it is no multipart upload)
  * everything beyond the longest body.
