@@ -9,13 +9,15 @@
  *     delivers those that are under way together in any order.)
  */
 import {
-  ActivityFailure, ApplicationFailure, CancellationScope, condition, isCancellation, log, setHandler, TimeoutFailure, type ChildWorkflowHandle, type Workflow, type WorkflowResultType,
+  ActivityFailure, ApplicationFailure, CancellationScope, condition, getExternalWorkflowHandle, isCancellation, log, setHandler, TimeoutFailure,
+  type ChildWorkflowHandle, type ExternalWorkflowHandle, type Workflow, type WorkflowResultType,
 } from '@temporalio/workflow';
 import type { Limits } from '../contracts/limits.ts';
 import { isLimits } from './limits.ts';
 import { cancelSignal, limitsSignal, pauseSignal, resumeSignal } from './messages.ts';
 
-type Child = Pick<ChildWorkflowHandle<Workflow>, 'signal' | 'workflowId'>;
+/** Told as any workflow is: a run that was reset keeps its children, but the server takes no message to them as to its own. */
+type Child = ExternalWorkflowHandle;
 type Message = (child: Child, share: (limits: Limits) => Limits) => Promise<void>;
 
 interface Told {
@@ -112,7 +114,8 @@ export class Control {
   /** Passes on what is asked of this workflow to a child, from its start on. `share` makes the child's limits of ours. */
   async withChild<W extends Workflow>(start: () => Promise<ChildWorkflowHandle<W>>, share: (limits: Limits) => Limits): Promise<WorkflowResultType<W>> {
     const limitsAtStart = this.#limits;
-    const child = await start();
+    const started = await start();
+    const child = getExternalWorkflowHandle(started.workflowId);
     const told: Told = { share, last: Promise.resolve() };
     this.#children.set(child, told);
     const limits = this.#limits;
@@ -120,7 +123,7 @@ export class Control {
     if (this.#cancelled) this.#tellOne(child, told, () => child.signal(cancelSignal));
     else if (this.#paused) this.#tellOne(child, told, () => child.signal(pauseSignal));
     try {
-      return await child.result();
+      return await started.result();
     } finally {
       this.#children.delete(child);
     }

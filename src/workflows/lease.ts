@@ -1,5 +1,5 @@
 /** Taking the lease on a target. */
-import { ApplicationFailure, ParentClosePolicy, sleep, startChild, type ChildWorkflowHandle } from '@temporalio/workflow';
+import { ApplicationFailure, getExternalWorkflowHandle, ParentClosePolicy, sleep, startChild, type ChildWorkflowHandle } from '@temporalio/workflow';
 import { WorkflowExecutionAlreadyStartedError } from '@temporalio/common';
 import { leaseId } from './ids.ts';
 import { releaseSignal } from './messages.ts';
@@ -29,6 +29,7 @@ export async function takeLease(targetHash: string, target: string): Promise<Chi
 }
 
 export async function releaseLease(lease: ChildWorkflowHandle<typeof targetLease>): Promise<void> {
-  await lease.signal(releaseSignal);
+  // By both its ids: a run that was reset may not tell its children as children, and the next lease of this name is another run's.
+  await getExternalWorkflowHandle(lease.workflowId, lease.firstExecutionRunId).signal(releaseSignal);
   await lease.result();
 }

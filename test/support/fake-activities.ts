@@ -129,3 +129,10 @@ export async function untilInterrupted(heartbeat: unknown): Promise<void> {
   await new Promise((resolve) => { cancellationSignal.addEventListener('abort', resolve, { once: true }); });
   clearInterval(alive);
 }
+
+/** A call that goes on until it is interrupted, and then returns a cursor ten lines further. */
+export async function interrupted(input: MergeChunksInput): Promise<MergeChunksResult> {
+  const reached = cursorAfter(linesAt(input) + 10);
+  await untilInterrupted(reached);
+  return { cursor: reached, stalledAtGroup: null };
+}

@@ -5,7 +5,7 @@ import { Context } from '@temporalio/activity';
 import type { MergeChunksInput, MergeChunksResult } from '../../src/contracts/activities.ts';
 import type { Limits } from '../../src/contracts/limits.ts';
 import type { BranchProgress, Progress } from '../../src/contracts/progress.ts';
-import { createFakes, cursorAfter, linesAt, mergedBatch, untilInterrupted, type Activities, type Fakes } from '../support/fake-activities.ts';
+import { createFakes, cursorAfter, interrupted, linesAt, mergedBatch, untilInterrupted, type Activities, type Fakes } from '../support/fake-activities.ts';
 import { createGate } from '../support/gate.ts';
 import { until } from '../support/until.ts';
 import { useWorkflowRig } from '../support/workflow-rig.ts';
@@ -19,13 +19,6 @@ const inState = (run: WorkflowHandle, state: Progress['state']): Promise<Progres
 async function batchesPaused({ calls }: Fakes): Promise<void> {
   const batches = new Set(calls.filter(({ name }) => name === 'mergeChunks').map(({ workflowId }) => workflowId));
   for (const id of batches) await until(() => rig().client.workflow.getHandle(id).query<BranchProgress>('progress'), ({ state }) => state === 'paused');
-}
-
-/** A call that goes on until it is interrupted, and then returns a cursor ten lines further. */
-async function interrupted(input: MergeChunksInput): Promise<MergeChunksResult> {
-  const reached = cursorAfter(linesAt(input) + 10);
-  await untilInterrupted(reached);
-  return { cursor: reached, stalledAtGroup: null };
 }
 
 /** The first call of each batch is interrupted, the next merges it to its end. */

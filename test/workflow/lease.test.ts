@@ -1,10 +1,11 @@
 /** One writer per target. */
 import { describe, expect, it } from '@jest/globals';
+import type { WorkflowHandle, WorkflowHandleWithFirstExecutionRunId } from '@temporalio/client';
 import { ensureTemporalBinary } from '../../src/client/services/ensure-program.ts';
 import { runProgram } from '../../src/client/services/run-program.ts';
 import { createFindLeaseHolder } from '../../src/activities/find-lease-holder.ts';
 import type { ActivityDeps } from '../../src/activities/deps.ts';
-import { createFakes, mergedBatch, type Activities, type Fakes } from '../support/fake-activities.ts';
+import { createFakes, interrupted, linesAt, mergedBatch, type Activities, type Fakes } from '../support/fake-activities.ts';
 import { createGate, type Gate } from '../support/gate.ts';
 import { until } from '../support/until.ts';
 import { useWorkflowRig } from '../support/workflow-rig.ts';
@@ -72,9 +73,20 @@ describe('the lease on a target', () => {
 });
 
 describe('a run that is reset', () => {
+  /** @returns the run that goes on from there */
+  async function reset(run: WorkflowHandleWithFirstExecutionRunId, to: string): Promise<WorkflowHandle> {
+    const { output } = await runProgram(await ensureTemporalBinary(), [
+      'workflow', 'reset', '--workflow-id', run.workflowId, '--run-id', run.firstExecutionRunId, '--type', to, '--reason', 'test', '--address', rig().env.address, '-o', 'json',
+    ]);
+    const { runId } = JSON.parse(output) as { runId: string };
+    rig().adopt(run.workflowId, runId);
+    return rig().client.workflow.getHandle(run.workflowId, runId);
+  }
+
+  const stamps = (fakes: Fakes): Set<string> => new Set(fakes.of('writeReport').map(({ run }) => run.stamp));
+
   it.each([
-    { when: 'while it writes', to: 'FirstWorkflowTask', ended: false }, { when: 'while it writes', to: 'LastWorkflowTask', ended: false },
-    { when: 'after it has ended', to: 'FirstWorkflowTask', ended: true }, { when: 'after it has ended', to: 'LastWorkflowTask', ended: true },
+    { when: 'while it writes', to: 'FirstWorkflowTask', ended: false }, { when: 'after it has ended', to: 'FirstWorkflowTask', ended: true }, { when: 'after it has ended', to: 'LastWorkflowTask', ended: true },
   ])('$when to its $to goes on from there with the same stamp, and ends', async ({ to, ended }) => {
     const id = `reset-${to}-${ended ? 'ended' : 'writing'}`;
     const gate = createGate();
@@ -83,13 +95,22 @@ describe('a run that is reset', () => {
       const run = await rig().start(id, { target: `s3://merged/${id}/` });
       if (ended) await run.result();
       else await until(() => fakes.of('mergeChunks').length, (calls) => calls === 1);
-      const reset = await runProgram(await ensureTemporalBinary(), [
-        'workflow', 'reset', '--workflow-id', id, '--run-id', run.firstExecutionRunId, '--type', to, '--reason', 'test', '--address', rig().env.address, '-o', 'json',
-      ]);
-      const { runId } = JSON.parse(reset.output) as { runId: string };
-      rig().adopt(id, runId);
-      expect(await rig().client.workflow.getHandle(id, runId).result()).toMatchObject({ status: 'completed', done: { objects: 1 } });
+      expect(await (await reset(run, to)).result()).toMatchObject({ status: 'completed', done: { objects: 1 } });
     });
-    expect(new Set(fakes.of('writeReport').map(({ run }) => run.stamp))).toEqual(new Set([fakes.of('resolveSpec')[0]!.identity.stamp]));
+    expect(stamps(fakes)).toEqual(new Set([fakes.of('resolveSpec')[0]!.identity.stamp]));
+  });
+
+  it('while it writes to its LastWorkflowTask keeps its children and its lease, and tells them what is asked of it', async () => {
+    const fakes = fakesThatLook({ mergeChunks: (input) => (fakes.of('mergeChunks').length === 1 ? interrupted(input) : Promise.resolve(mergedBatch(linesAt(input) + 1))) });
+    await rig().serve(fakes, async () => {
+      const run = await rig().start('reset-kept', { target: 's3://merged/reset-kept/' });
+      // Behind the start of the child, so that the reset comes after it.
+      await until(() => run.fetchHistory(), ({ events }) => (events?.at(-1)?.workflowTaskCompletedEventAttributes ?? null) !== null && fakes.of('mergeChunks').length === 1);
+      const again = await reset(run, 'LastWorkflowTask');
+      await again.signal('pause');
+      await again.signal('resume');
+      expect(await again.result()).toMatchObject({ status: 'completed', done: { objects: 1 }, lines: 11 });
+      expect(await (await rig().start('after-kept', { target: 's3://merged/reset-kept/' })).result()).toMatchObject({ status: 'completed' });
+    });
   });
 });
