@@ -9,8 +9,12 @@ if (ring === undefined) throw new Error(`no test ring is called ${String(name)};
 
 const processes = new Processes();
 processes.endOnSignals();
-const { code } = await processes.run(process.execPath, jestArguments(ring, patterns), { cwd: ROOT, inherit: true });
-process.exitCode = code;
+const steps = [...(ring.needsBuild === true ? [['scripts/build.ts']] : []), jestArguments(ring, patterns)];
+for (const args of steps) {
+  const { code } = await processes.run(process.execPath, args, { cwd: ROOT, inherit: true });
+  process.exitCode = code;
+  if (code !== 0) break;
+}
 for (const { pid, command } of await processes.endLeftovers()) {
   process.stderr.write(`left behind and ended: ${pid} ${command}\n`);
   process.exitCode = 1;

@@ -7,6 +7,8 @@ export interface Ring {
   /** Test files that run side by side. Rings with servers of their own keep a core for those. */
   readonly workers: number;
   readonly timeoutMs: number;
+  /** Whether its tests start the built command. */
+  readonly needsBuild?: boolean;
 }
 
 const MINUTE_MS = 60_000;
@@ -16,7 +18,7 @@ export const RINGS: readonly Ring[] = [
   { name: 'store', workers: 2, timeoutMs: 5 * MINUTE_MS },
   { name: 'replay', workers: 1, timeoutMs: 5 * MINUTE_MS },
   { name: 'workflow', workers: 1, timeoutMs: 10 * MINUTE_MS },
-  { name: 'e2e', workers: 1, timeoutMs: 15 * MINUTE_MS },
+  { name: 'e2e', workers: 1, timeoutMs: 15 * MINUTE_MS, needsBuild: true },
   { name: 'fault', workers: 1, timeoutMs: 15 * MINUTE_MS },
 ];
 
