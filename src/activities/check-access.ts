@@ -8,6 +8,7 @@ import { formatS3Uri } from '../contracts/location.ts';
 import type { MergeSpec } from '../contracts/merge.ts';
 import { CONTROL_FOLDER } from '../contracts/names.ts';
 import { bodyOf } from '../stores/body.ts';
+import { listFolders } from '../stores/list-all.ts';
 import type { ObjectStore } from '../stores/object-store.ts';
 import { probeCapabilities } from '../stores/probe.ts';
 import { boundary } from './boundary.ts';
@@ -43,17 +44,12 @@ async function checkSource(store: ObjectStore, { source }: MergeSpec, signal: Ab
 async function refuseMerged(store: ObjectStore, spec: MergeSpec, run: RunRef, signal: AbortSignal): Promise<void> {
   const { bucket, prefix } = spec.target;
   const runs = `${prefix}${CONTROL_FOLDER}runs/`;
-  for (let continuationToken: string | undefined; ;) {
-    const page = await store.list({ bucket, prefix: runs, delimiter: '/', continuationToken }, { signal });
-    for (const control of page.prefixes) {
-      if (control === run.control.prefix || !(await mergedSame(store, spec, control, signal))) continue;
-      const stamp = control.slice(runs.length, -1);
-      throw new TributaryError('TRB-TARGET-MERGED', `${formatS3Uri(spec.target)} holds merged output of ${formatS3Uri(spec.source)} already, written by the run with stamp ${stamp}`, {
-        store: spec.target.store, bucket, key: control,
-      });
-    }
-    if (page.next === undefined) return;
-    continuationToken = page.next;
+  for (const control of await listFolders(store, { bucket, prefix: runs }, { signal })) {
+    if (control === run.control.prefix || !(await mergedSame(store, spec, control, signal))) continue;
+    const stamp = control.slice(runs.length, -1);
+    throw new TributaryError('TRB-TARGET-MERGED', `${formatS3Uri(spec.target)} holds merged output of ${formatS3Uri(spec.source)} already, written by the run with stamp ${stamp}`, {
+      store: spec.target.store, bucket, key: control,
+    });
   }
 }
 

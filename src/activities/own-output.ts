@@ -5,11 +5,20 @@
  */
 import { isTributaryError } from '../contracts/errors.ts';
 import type { MergeSpec } from '../contracts/merge.ts';
+import { compileSelection } from '../core/filters.ts';
 import { controlPrefix, parseChunkName } from '../core/names.ts';
 import { directoryOf, fileNameOf } from '../core/keys.ts';
-import type { ObjectStore } from '../stores/object-store.ts';
+import type { ListedObject, ObjectStore } from '../stores/object-store.ts';
 
-export class OwnOutput {
+/** Says why a listed object is no source of a run, or null where it is one. */
+export function sourceSelection(store: ObjectStore, spec: MergeSpec, stamp: string): (object: ListedObject, signal: AbortSignal) => Promise<string | null> {
+  const select = compileSelection(spec);
+  const own = new OwnOutput(store, spec, stamp);
+  return async ({ key, sizeBytes, modifiedMs }, signal) =>
+    select(key.slice(spec.source.prefix.length), sizeBytes, modifiedMs) ?? (await own.includes(key, signal) ? 'own-output' : null);
+}
+
+class OwnOutput {
   readonly #store: ObjectStore;
   readonly #spec: MergeSpec;
   readonly #stamp: string;

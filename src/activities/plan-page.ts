@@ -12,14 +12,13 @@ import { gzipSync } from 'node:zlib';
 import type { ControlActivities, PlanPageResult, RunRef } from '../contracts/activities.ts';
 import type { MergeSpec } from '../contracts/merge.ts';
 import { planSegment, type BatchFileRef, type PlannedBatch, type PlanRow, type PlanSegment, type PlanTotals } from '../contracts/plan.ts';
-import { compileSelection } from '../core/filters.ts';
 import { isControlKey } from '../core/names.ts';
 import { assertAscending, createPlanner, type Planner } from '../core/planner.ts';
 import { contentHash, getArtefact, putArtefact } from '../stores/artefacts.ts';
-import type { ListedObject, ObjectStore } from '../stores/object-store.ts';
+import type { ObjectStore } from '../stores/object-store.ts';
 import { boundary, interruption } from './boundary.ts';
 import type { ActivityDeps } from './deps.ts';
-import { OwnOutput } from './own-output.ts';
+import { sourceSelection } from './own-output.ts';
 import { planPrefix, type RunArtefacts } from './run-artefacts.ts';
 
 const SEGMENT_ROWS = 50_000;
@@ -114,16 +113,11 @@ async function collect(
   source: ObjectStore, spec: MergeSpec, run: RunRef, planner: Planner, before: PlanSegment | null, signal: AbortSignal,
 ): Promise<Collected> {
   const { bucket, prefix } = spec.source;
-  const select = compileSelection(spec);
-  const own = new OwnOutput(source, spec, run.stamp);
+  const reasonToSkip = sourceSelection(source, spec, run.stamp);
   const rows: PlanRow[] = [];
   const totals: PlanTotals = structuredClone(before?.totals ?? EMPTY_TOTALS);
   let lastKey = before?.cursor?.lastKey ?? '';
   let continuationToken: string | undefined;
-  const skip = async (object: ListedObject): Promise<string | null> => {
-    const reason = select(object.key.slice(prefix.length), object.sizeBytes, object.modifiedMs);
-    return reason ?? (await own.includes(object.key, signal) ? 'own-output' : null);
-  };
   for (;;) {
     const page = await source.list({ bucket, prefix, continuationToken, startAfter: continuationToken === undefined && lastKey !== '' ? lastKey : undefined }, { signal });
     totals.listRequests += 1;
@@ -133,7 +127,7 @@ async function collect(
       if (isControlKey(object.key)) continue;
       totals.objects += 1;
       totals.bytes += object.sizeBytes;
-      const reason = await skip(object);
+      const reason = await reasonToSkip(object, signal);
       if (reason !== null) {
         const skipped = totals.skipped[reason] ?? { objects: 0, bytes: 0 };
         totals.skipped[reason] = { objects: skipped.objects + 1, bytes: skipped.bytes + object.sizeBytes };

@@ -3,11 +3,20 @@ import { WorkflowNotFoundError, type Client } from '@temporalio/client';
 import type { ControlActivities, RunRef } from '../contracts/activities.ts';
 import { TributaryError } from '../contracts/errors.ts';
 import { MEMO } from '../contracts/names.ts';
+import type { PlanRow } from '../contracts/plan.ts';
+import type { Finding } from '../contracts/report.ts';
 import { verifyChunks, type Verified } from '../pipeline/verify-chunks.ts';
+import { verifySources } from '../pipeline/verify-sources.ts';
+import { readFailures } from '../stores/failure-records.ts';
 import type { StoreSession } from '../stores/registry.ts';
 import { boundary } from './boundary.ts';
 import type { ActivityDeps } from './deps.ts';
+import { sourceSelection } from './own-output.ts';
+import { reportOf, retryChain } from './retries.ts';
 import type { RunArtefacts } from './run-artefacts.ts';
+
+/** More findings than this say nothing more. */
+const MAX_FINDINGS = 10_000;
 
 export function createVerifyPage(artefacts: RunArtefacts): ControlActivities['verifyPage'] {
   return ({ run, mode }) => {
@@ -20,13 +29,25 @@ export function createVerifyPage(artefacts: RunArtefacts): ControlActivities['ve
   };
 }
 
-export function createVerifyAll({ temporal }: ActivityDeps, artefacts: RunArtefacts): ControlActivities['verifyAll'] {
-  return ({ run: id, mode }) => {
+export function createVerifyAll(deps: ActivityDeps, artefacts: RunArtefacts): ControlActivities['verifyAll'] {
+  return ({ run: id, mode, sources = false }) => {
     let looked = 0;
     return boundary(async (signal) => {
-      const run = await findRun(temporal, id);
-      const { chunks, findings } = await verifyWith(artefacts, artefacts.controlSession(run), run, mode, signal, (count) => { looked = count; });
-      return { schema: 'tributary.verify/1', run: id, mode, chunks, differences: [...findings] };
+      const run = await findRun(deps.temporal, id);
+      const session = artefacts.controlSession(run);
+      const { target } = await artefacts.spec(run, signal);
+      const runs = sources ? [run, ...await retryChain(session.store, run, target, signal)] : [run];
+      const onProgress = (count: number): void => { looked = count; };
+      let chunks = 0;
+      const differences: Finding[] = [];
+      for (const one of runs) {
+        const verified = await verifyWith(artefacts, session, one, mode, signal, onProgress);
+        chunks += verified.chunks;
+        differences.push(...verified.findings);
+      }
+      if (!sources) return { schema: 'tributary.verify/1', run: id, mode, chunks, differences };
+      const compared = await compareSources(deps, artefacts, runs, signal, onProgress);
+      return { schema: 'tributary.verify/1', run: id, mode, chunks, sources: compared.sources, differences: [...differences, ...compared.findings].slice(0, MAX_FINDINGS) };
     }, { checkpoint: () => looked });
   };
 }
@@ -34,6 +55,45 @@ export function createVerifyAll({ temporal }: ActivityDeps, artefacts: RunArtefa
 async function verifyWith(artefacts: RunArtefacts, session: StoreSession, run: RunRef, mode: 'size' | 'content', signal: AbortSignal, onProgress: (chunks: number) => void): Promise<Verified> {
   const spec = await artefacts.spec(run, signal);
   return verifyChunks({ store: session.store, spec, stamp: run.stamp, control: run.control, mode, signal, onProgress });
+}
+
+interface Compared { readonly sources: number; readonly findings: readonly Finding[] }
+
+/** @param runs a run, and the retries after it: the last of them knows what was not merged */
+async function compareSources(
+  { stores }: ActivityDeps, artefacts: RunArtefacts, runs: readonly RunRef[], signal: AbortSignal, onProgress: (sources: number) => void,
+): Promise<Compared> {
+  const [run] = runs;
+  const last = runs.at(-1);
+  if (!run || !last) return { sources: 0, findings: [] };
+  const spec = await artefacts.spec(run, signal);
+  const { store } = stores.session(spec.source.store, { patience: 'forever' });
+  const records = await readFailures(artefacts.controlSession(last).store, { bucket: last.control.bucket, prefix: `${last.control.prefix}failures/` }, { signal });
+  const retried = new Map<string, PlanRow>();
+  for (const retry of runs.slice(1)) for await (const row of plannedRows(artefacts, retry, signal)) retried.set(row[0], row);
+  const reasonToSkip = sourceSelection(store, spec, run.stamp);
+  const findings: Finding[] = [];
+  let sources = 0;
+  const differing = verifySources({
+    store, source: spec.source, planned: plannedRows(artefacts, run, signal), retried, signal,
+    failures: new Map([...records.values()].map((record) => [record.uri, record])),
+    isSource: async (object) => await reasonToSkip(object, signal) === null,
+    onProgress: (count) => {
+      sources = count;
+      onProgress(count);
+    },
+  });
+  for await (const finding of differing) if (findings.push(finding) >= MAX_FINDINGS) break;
+  return { sources, findings };
+}
+
+/** Every row of the plan that a run has completed. */
+async function* plannedRows(artefacts: RunArtefacts, run: RunRef, signal: AbortSignal): AsyncGenerator<PlanRow> {
+  const { bucket, prefix } = run.control;
+  const planHash = (await reportOf(artefacts.controlSession(run).store, bucket, prefix, signal))?.run.planHash ?? null;
+  if (planHash === null) throw new TributaryError('TRB-INVALID-INPUT', `the run ${run.id} left no report, so that its sources cannot be compared`, { run: run.id });
+  const { plan, reader } = await artefacts.plan(run, planHash, signal);
+  for await (const { source } of reader.rows(0, plan.totals.sources)) yield source;
 }
 
 /** The run of this id, by the memo that it left. @throws TRB-RUN-NOT-FOUND; TRB-INVALID-INPUT where it wrote nothing */

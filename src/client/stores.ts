@@ -29,13 +29,3 @@ export async function ensureBucket(store: ObjectStore, bucket: string): Promise<
     return true;
   }
 }
-
-/** Every key under a prefix, page by page. */
-export async function* listAll(store: ObjectStore, bucket: string, prefix: string): AsyncGenerator<string, void, undefined> {
-  let continuationToken: string | undefined;
-  do {
-    const page = await store.list({ bucket, prefix, continuationToken });
-    for (const { key } of page.objects) yield key;
-    continuationToken = page.next;
-  } while (continuationToken !== undefined);
-}

@@ -96,7 +96,12 @@ export interface WriteReportInput {
   readonly verify: { readonly mode: 'none' | 'size' | 'content'; readonly differences: number };
 }
 
-export interface VerifyRunInput { readonly run: string; readonly mode: 'size' | 'content' }
+export interface VerifyRunInput {
+  readonly run: string;
+  readonly mode: 'size' | 'content';
+  /** Whether the sources of now are compared with what the run and its retries merged, too. */
+  readonly sources?: boolean;
+}
 
 /** Control activities: queue `tributary`. */
 export interface ControlActivities {

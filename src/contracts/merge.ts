@@ -115,4 +115,6 @@ export interface MergeSpec {
   readonly again: boolean;
   readonly label: string | null;
   readonly limits: Limits;
+  /** The run whose failed sources this one merges, and nothing else. Absent where it reads what is listed. */
+  readonly retryOf?: { readonly run: string; readonly stamp: string };
 }

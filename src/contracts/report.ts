@@ -62,6 +62,8 @@ export const verifyReportSchema = z.strictObject({
   run: z.string(),
   mode: z.enum(['size', 'content']),
   chunks: whole,
+  /** How many sources were compared; absent where only the chunks were. */
+  sources: whole.optional(),
   differences: z.array(findingSchema),
 });
 export type VerifyReport = z.infer<typeof verifyReportSchema>;

@@ -1,12 +1,9 @@
 /** The records of one batch under the run's control prefix: failures, written once and obeyed by retries, and the chunk index. */
-import pLimit from 'p-limit';
 import { isTributaryError, type ErrorCode } from '../contracts/errors.ts';
-import { failureRecord, type ChunkRow, type FailureRecord } from '../contracts/records.ts';
+import type { ChunkRow, FailureRecord } from '../contracts/records.ts';
 import { bodyOf } from '../stores/body.ts';
+import { readFailure, readFailures } from '../stores/failure-records.ts';
 import type { ObjectStore } from '../stores/object-store.ts';
-
-/** Records that are read at the same time. */
-const READS = 16;
 
 /** Races of writers that nobody won, before that is an error. */
 const RACES = 5;
@@ -34,19 +31,8 @@ export class RunRecords {
   }
 
   /** Every failure of the batch that is on record, by plan row. Of several for one row the smallest `keep` holds. */
-  async failures(signal: AbortSignal): Promise<Map<number, FailureRecord>> {
-    const records = new Map<number, FailureRecord>();
-    const { bucket } = this.#control;
-    const limit = pLimit(READS);
-    for (let continuationToken: string | undefined; ;) {
-      const page = await this.#store.list({ bucket, prefix: `${this.#control.prefix}failures/${this.#folder}`, continuationToken }, { signal });
-      for (const record of await Promise.all(page.objects.map(({ key }) => limit(() => this.#failure(key, signal))))) {
-        const known = records.get(record.row);
-        if (!known || record.keep < known.keep) records.set(record.row, record);
-      }
-      if (page.next === undefined) return records;
-      continuationToken = page.next;
-    }
+  failures(signal: AbortSignal): Promise<Map<number, FailureRecord>> {
+    return readFailures(this.#store, { bucket: this.#control.bucket, prefix: `${this.#control.prefix}failures/${this.#folder}` }, { signal });
   }
 
   /** Makes a failure durable. @returns the record that holds: the first of a row and `keep` stays */
@@ -60,7 +46,7 @@ export class RunRecords {
         if (!hasCode(error, 'TRB-CHUNK-CONFLICT')) throw error;
       }
       try {
-        return await this.#failure(key, signal);
+        return await readFailure(this.#store, { bucket: this.#control.bucket, key }, { signal });
       } catch (error) {
         // A race of writers that nobody won.
         if (!hasCode(error, 'TRB-NO-SUCH-KEY') || tries >= RACES) throw error;
@@ -76,10 +62,6 @@ export class RunRecords {
     const key = `${this.#control.prefix}chunks/${this.#folder}${place(first)}-${place(last)}.ndjson`;
     const text = rows.map((row) => `${JSON.stringify(row)}\n`).join('');
     await this.#store.put({ bucket: this.#control.bucket, key, body: bodyOf(text) }, { signal });
-  }
-
-  async #failure(key: string, signal: AbortSignal): Promise<FailureRecord> {
-    return failureRecord.parse(JSON.parse((await this.#store.get({ bucket: this.#control.bucket, key }, { signal })).toString()));
   }
 }
 

@@ -13,6 +13,7 @@ import { FINDING_MARKS, type Finding } from '../contracts/report.ts';
 import { countLines } from '../core/lines.ts';
 import { fileNameOf } from '../core/keys.ts';
 import { isControlKey, parseChunkName } from '../core/names.ts';
+import { listAll } from '../stores/list-all.ts';
 import type { ListedObject, ObjectStore } from '../stores/object-store.ts';
 import { chunkIndex } from './chunk-index.ts';
 import type { ControlFolder } from './run-records.ts';
@@ -41,18 +42,24 @@ export async function verifyChunks(options: VerifyOptions): Promise<Verified> {
   const { spec, mode } = options;
   const indexed = new Fingerprint();
   const findings: Finding[] = [];
+  const unreadable: Finding[] = [];
   let before: ChunkRow | null = null;
   for await (const row of chunkIndex(options.store, options.control, options.signal)) {
     indexed.add(row.key, row.bytes, row.etag);
     findings.push(...sequenceFindings(spec, before, row));
-    if (mode === 'content') findings.push(...await contentFindings(options, row));
+    if (mode === 'content') {
+      const found = await contentFinding(options, row);
+      if (found) (found.mark === FINDING_MARKS.error ? unreadable : findings).push(found);
+    }
     before = row;
     options.onProgress(indexed.count);
   }
   const listed = new Fingerprint();
   for await (const { key, sizeBytes, etag } of listChunks(options)) listed.add(key, sizeBytes, etag);
   if (!listed.equals(indexed)) findings.push(...await compareByKey(options, indexed.count));
-  return { chunks: indexed.count, findings: unique(findings).slice(0, MAX_FINDINGS) };
+  // Of a chunk that is gone, or of another size, the comparison has said so.
+  const named = new Set(findings.map(({ uri: of }) => of));
+  return { chunks: indexed.count, findings: unique([...findings, ...unreadable.filter(({ uri: of }) => !named.has(of))]).slice(0, MAX_FINDINGS) };
 }
 
 /** A sum over `(key, size, ETag)`: equal for equal sets, in whatever order. */
@@ -86,15 +93,9 @@ function sequenceFindings(spec: MergeSpec, before: ChunkRow | null, row: ChunkRo
   return findings;
 }
 
-async function* listChunks({ store, spec, stamp, signal }: VerifyOptions): AsyncGenerator<ListedObject> {
-  const { bucket, prefix } = spec.target;
-  for (let continuationToken: string | undefined; ;) {
-    const page = await store.list({ bucket, prefix, continuationToken }, { signal });
-    for (const object of page.objects) {
-      if (!isControlKey(object.key) && parseChunkName(fileNameOf(object.key))?.stamp === stamp) yield object;
-    }
-    if (page.next === undefined) return;
-    continuationToken = page.next;
+async function* listChunks({ store, spec: { target: { bucket, prefix } }, stamp, signal }: VerifyOptions): AsyncGenerator<ListedObject> {
+  for await (const object of listAll(store, { bucket, prefix }, { signal })) {
+    if (!isControlKey(object.key) && parseChunkName(fileNameOf(object.key))?.stamp === stamp) yield object;
   }
 }
 
@@ -105,12 +106,17 @@ async function compareByKey(options: VerifyOptions, chunks: number): Promise<Fin
   for (let pass = 0; pass < passes && findings.length < MAX_FINDINGS; pass += 1) {
     const inPass = (key: string): boolean => passes === 1 || crc32(key) % passes === pass;
     const rows = new Map<string, ChunkRow>();
-    for await (const row of chunkIndex(options.store, options.control, options.signal)) if (inPass(row.key)) rows.set(row.key, row);
+    const keyOf = new Map<string, string>();
+    for await (const row of chunkIndex(options.store, options.control, options.signal)) {
+      if (!inPass(row.key)) continue;
+      rows.set(row.key, row);
+      keyOf.set(row.etag, row.key);
+    }
     for await (const { key, sizeBytes, etag } of listChunks(options)) {
       if (!inPass(key)) continue;
       const row = rows.get(key);
       rows.delete(key);
-      if (!row) findings.push({ mark: FINDING_MARKS.onlyTarget, uri: uri(spec, key), what: 'is not in the chunk index: nobody wrote it in this run' });
+      if (!row) findings.push({ mark: FINDING_MARKS.onlyTarget, uri: uri(spec, key), what: `was not written by this run${keyOf.has(etag) ? `: it is a copy of ${uri(spec, keyOf.get(etag) ?? '')}` : ''}` });
       else if (row.bytes !== sizeBytes) findings.push({ mark: FINDING_MARKS.differs, uri: uri(spec, key), what: `has ${sizeBytes} bytes, and ${row.bytes} were written` });
       else if (row.etag !== etag) findings.push({ mark: FINDING_MARKS.differs, uri: uri(spec, key), what: `was written again: its ETag is ${etag}, and was ${row.etag}` });
     }
@@ -119,8 +125,9 @@ async function compareByKey(options: VerifyOptions, chunks: number): Promise<Fin
   return findings;
 }
 
-/** Reads a chunk again: its bytes have the CRC and the lines that were written. */
-async function contentFindings({ store, spec, signal }: VerifyOptions, row: ChunkRow): Promise<Finding[]> {
+/** Reads a chunk again: its bytes have the CRC and the lines that were written. Null where they have. */
+async function contentFinding({ store, spec, signal }: VerifyOptions, row: ChunkRow): Promise<Finding | null> {
+  const found = (mark: Finding['mark'], what: string): Finding => ({ mark, uri: uri(spec, row.key), what });
   const buffer = Buffer.allocUnsafe(Math.min(READ_BYTES, row.bytes));
   let sum = 0;
   let lines = 0;
@@ -132,12 +139,14 @@ async function contentFindings({ store, spec, signal }: VerifyOptions, row: Chun
       lines += countLines(view);
     }
   } catch (error) {
-    // Gone, overwritten or of another size: the comparison of the two sides says so with more detail.
-    if (isTributaryError(error) && !error.retryable) return error.code === 'TRB-SOURCE-DENIED' ? [{ mark: FINDING_MARKS.error, uri: uri(spec, row.key), what: error.message }] : [];
+    if (!isTributaryError(error)) throw error;
+    if (error.code === 'TRB-SOURCE-CORRUPT') return found(FINDING_MARKS.differs, 'has other bytes than were written: they do not fit the checksum that the store keeps');
+    // The store answers with fewer bytes, or not with this object: it was asked often enough.
+    if (error.code.startsWith('TRB-SOURCE-') || error.context.storeCode === 'WrongAnswer') return found(FINDING_MARKS.error, `cannot be read: ${error.message}`);
     throw error;
   }
-  if (sum === row.crc32 && lines === row.lines) return [];
-  return [{ mark: FINDING_MARKS.differs, uri: uri(spec, row.key), what: sum === row.crc32 ? `has ${lines} lines, and ${row.lines} were written` : 'has other bytes than were written (CRC32)' }];
+  if (sum !== row.crc32) return found(FINDING_MARKS.differs, 'has other bytes than were written (CRC32)');
+  return lines === row.lines ? null : found(FINDING_MARKS.differs, `has ${lines} lines, and ${row.lines} were written`);
 }
 
 function unique(findings: readonly Finding[]): Finding[] {

@@ -1,6 +1,6 @@
 /** What is in the buckets, by another S3 client than the one under test: the AWS SDK as it comes. */
 import {
-  CreateBucketCommand, GetObjectCommand, HeadObjectCommand, ListMultipartUploadsCommand, paginateListObjectsV2, PutObjectCommand, S3Client, type HeadObjectCommandOutput,
+  CreateBucketCommand, DeleteObjectCommand, GetObjectCommand, HeadObjectCommand, ListMultipartUploadsCommand, paginateListObjectsV2, PutObjectCommand, S3Client, type HeadObjectCommandOutput,
 } from '@aws-sdk/client-s3';
 import pLimit from 'p-limit';
 import { CONTROL_FOLDER } from '../../src/contracts/names.ts';
@@ -21,6 +21,7 @@ export interface Buckets {
   read(bucket: string, prefix?: string): Promise<Map<string, Buffer>>;
   get(bucket: string, key: string): Promise<Buffer>;
   head(bucket: string, key: string): Promise<HeadObjectCommandOutput>;
+  remove(bucket: string, key: string): Promise<void>;
   openUploads(bucket: string): Promise<readonly string[]>;
   close(): void;
 }
@@ -55,6 +56,7 @@ export function openBuckets(endpoint: string, credentials: Account): Buckets {
       return new Map(await Promise.all(keys.map((key) => limit(async () => [key.slice(prefix.length), await get(bucket, key)] as const))));
     },
     head: (bucket, key) => client.send(new HeadObjectCommand({ Bucket: bucket, Key: key })),
+    remove: async (bucket, key) => { await client.send(new DeleteObjectCommand({ Bucket: bucket, Key: key })); },
     openUploads: async (bucket) => {
       const { Uploads } = await client.send(new ListMultipartUploadsCommand({ Bucket: bucket }));
       return (Uploads ?? []).map(({ Key }) => Key!);

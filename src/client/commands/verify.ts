@@ -9,7 +9,10 @@ import { openSession, type Session } from '../session.ts';
 
 const SILENCE_MS = 4_000;
 
-/** `tributary verify RUN`, or `verify SRC DST` for the newest run that merged the one into the other. @returns the exit code */
+/**
+ * `tributary verify RUN`: the chunks of a run. `verify SRC DST`: those of the newest run that merged the one into the other, and of its
+ * retries; and whether all that SRC holds now is in them. @returns the exit code
+ */
 export async function verify(context: Context, first: string, target: string | undefined, flags: { readonly verify: 'size' | 'content' }): Promise<number> {
   if (target !== undefined) for (const place of [first, target]) refuseBadPlace(place);
   const session = await openSession(context, { worker: 'all' });
@@ -18,7 +21,7 @@ export async function verify(context: Context, first: string, target: string | u
     if (run === undefined) throw new TributaryError('TRB-RUN-NOT-FOUND', `no finished run merged ${first} into ${target ?? ''}`);
     await session.runs.guard({ run }, () => session.runs.run(run).handle.describe());
     const hint = hintWhereNobodyWorks(context, session);
-    const report = await Promise.race([session.runs.verify({ run, mode: flags.verify }), session.workerFailed]).finally(() => { clearTimeout(hint); });
+    const report = await Promise.race([session.runs.verify({ run, mode: flags.verify, ...(target === undefined ? {} : { sources: true }) }), session.workerFailed]).finally(() => { clearTimeout(hint); });
     context.output.answer(report, (style) => renderVerify(report, style));
     return report.differences.length === 0 ? EXIT.ok : EXIT.differences;
   } finally {

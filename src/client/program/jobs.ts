@@ -21,7 +21,7 @@ export function declareJobs(program: Command, does: Does): void {
   addFollowOptions(apply);
   does(apply, async (context, id = '') => (await import('../commands/apply.ts')).apply(context, id, apply.opts()));
 
-  const verify = job('verify', 'compare what a run wrote with what is there').usage('<run> | <source> <target> [options]')
+  const verify = job('verify', 'compare what a run wrote with what is there; of SRC DST, with the sources of now too').usage('<run> | <source> <target> [options]')
     .argument('<run>', 'id of the run; or its source').argument('[target]', 'its target, where its source was given')
     .addOption(new Option('--verify <how>', 'what is compared').choices(['size', 'content']).default('size'));
   does(verify, async (context, first = '', target?: string) => (await import('../commands/verify.ts')).verify(context, first, target, verify.opts()));

@@ -28,8 +28,7 @@ export function renderFailures(failures: readonly FailureLine[], style: Style): 
 export function renderVerify(report: VerifyReport, style: Style): string {
   const mark = (text: string): string => (text === FINDING_MARKS.same ? style.green(text) : text === FINDING_MARKS.error ? style.red(text) : style.yellow(text));
   const findings = columns(report.differences.map((finding) => [mark(finding.mark), finding.uri, finding.what]));
-  const verdict = report.differences.length === 0
-    ? style.green(`no differences in ${several(report.chunks, 'chunk')}, by ${report.mode}`)
-    : style.red(`${several(report.differences.length, 'difference')} in ${several(report.chunks, 'chunk')}, by ${report.mode}`);
+  const where = `in ${several(report.chunks, 'chunk')}${report.sources === undefined ? '' : ` and ${several(report.sources, 'source')}`}, by ${report.mode}`;
+  const verdict = report.differences.length === 0 ? style.green(`no differences ${where}`) : style.red(`${several(report.differences.length, 'difference')} ${where}`);
   return [...findings, verdict].join('\n');
 }
