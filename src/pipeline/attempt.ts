@@ -107,7 +107,7 @@ export class BatchAttempt {
       begin: (group, chunk, start, ended) => this.#begin(group, chunk, start, ended),
       adopted: (adopted, ended) => this.#adopt(adopted, ended),
       forget: (writer) => { this.#ledger.forget(writer); },
-      newline: async (take) => this.#packer?.pack(NEWLINE, take),
+      newline: (take) => this.#packer?.pack(NEWLINE, take),
     });
   }
 

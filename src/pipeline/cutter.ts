@@ -19,6 +19,7 @@ import type { SourceStretch } from './reading-list.ts';
 import { Restart } from './restart.ts';
 import type { Piece } from './slab.ts';
 import type { AdoptedChunk } from './uploads.ts';
+import type { Delay } from './waiting.ts';
 
 export interface CutterPorts {
   /** Makes the writer of a chunk that begins now; waits while too many are in flight. */
@@ -28,7 +29,7 @@ export interface CutterPorts {
   /** Takes back a writer of which nothing was sent. */
   readonly forget: (writer: ChunkWriter) => void;
   /** Hands a newline on, in a piece. */
-  readonly newline: (take: (piece: Piece) => Promise<void>) => Promise<void>;
+  readonly newline: (take: (piece: Piece) => Delay) => Delay;
 }
 
 /** What is left of a source that broke. */
@@ -109,22 +110,28 @@ export class Cutter {
   }
 
   /** Takes over the piece's reference. */
-  async append(piece: Piece): Promise<void> {
+  append(piece: Piece): Delay {
     const stretch = this.#current();
     const arrivedAt = this.#arriving;
     this.#arriving += piece.end - piece.start;
     const start = piece.start + Math.max(0, stretch.from - arrivedAt);
     const end = stretch.to === null ? piece.end : Math.min(piece.end, piece.start + Math.max(0, stretch.to - arrivedAt));
-    if (start < end) await this.#take({ ...piece, start, end });
-    else piece.slot.release();
+    if (start < end) return this.#take({ ...piece, start, end });
+    piece.slot.release();
+    return undefined;
   }
 
   /** The stretch has ended: where the source ends with it, so does its last line. */
-  async end(): Promise<void> {
+  end(): Delay {
     const { ends, record, sizeBytes } = this.#current();
-    if (ends && !record && this.#tail > 0) await this.#ports.newline((piece) => this.#take(piece));
-    if (ends) this.#pass(sizeBytes, record);
-    this.#stretch = null;
+    const over = (): void => {
+      if (ends) this.#pass(sizeBytes, record);
+      this.#stretch = null;
+    };
+    const newline = ends && !record && this.#tail > 0 ? this.#ports.newline((piece) => this.#take(piece)) : undefined;
+    if (newline) return newline.then(over);
+    over();
+    return undefined;
   }
 
   /** The source breaks here: what follows its last line end is taken back, where none of it was sent. */
@@ -181,36 +188,51 @@ export class Cutter {
   }
 
   /** Takes over the piece's reference, whatever happens. */
-  async #take(piece: Piece): Promise<void> {
+  #take(piece: Piece): Delay {
+    let isTaken = true;
     try {
-      for (let { start } = piece; start < piece.end;) {
-        const writer = this.#writer ?? await this.#open();
-        const step = Math.min(piece.end, start + writer.roomBytes);
-        const { cut, lines } = this.#measure(writer.mark, start, step);
-        const end = cut ?? step;
-        this.#move(start, end);
-        piece.slot.retain();
-        writer.push({ ...piece, start, end }, {
-          at: this.#at, lines: writer.mark.lines + lines, bytes: writer.mark.bytes + (end - start), tail: this.#tail, ended: this.#ended,
-        });
-        start = end;
-        if (cut !== null) {
-          this.#writer = null;
-          writer.finish();
-        } else if (writer.roomBytes === 0) {
-          writer.closePart();
-        }
-      }
+      const start = this.#cut(piece, piece.start);
+      isTaken = start === piece.end;
+      return isTaken ? undefined : this.#takeRest(piece, start);
+    } finally {
+      if (isTaken) piece.slot.release();
+    }
+  }
+
+  async #takeRest(piece: Piece, from: number): Promise<void> {
+    try {
+      for (let start = from; start < piece.end; start = this.#cut(piece, start)) if (!this.#writer) await this.#open();
     } finally {
       piece.slot.release();
     }
   }
 
-  async #open(): Promise<ChunkWriter> {
-    const writer = await this.#ports.begin(this.#group, this.#nextChunk, this.#at, this.#ended);
-    this.#writer = writer;
+  /** Gives chunks what is theirs of `[from, piece.end)`. @returns where another one has to begin, or the end */
+  #cut(piece: Piece, from: number): number {
+    let start = from;
+    for (let writer = this.#writer; writer && start < piece.end; writer = this.#writer) {
+      const step = Math.min(piece.end, start + writer.roomBytes);
+      const { cut, lines } = this.#measure(writer.mark, start, step);
+      const end = cut ?? step;
+      this.#move(start, end);
+      piece.slot.retain();
+      writer.push({ ...piece, start, end }, {
+        at: this.#at, lines: writer.mark.lines + lines, bytes: writer.mark.bytes + (end - start), tail: this.#tail, ended: this.#ended,
+      });
+      start = end;
+      if (cut !== null) {
+        this.#writer = null;
+        writer.finish();
+      } else if (writer.roomBytes === 0) {
+        writer.closePart();
+      }
+    }
+    return start;
+  }
+
+  async #open(): Promise<void> {
+    this.#writer = await this.#ports.begin(this.#group, this.#nextChunk, this.#at, this.#ended);
     this.#nextChunk += 1;
-    return writer;
   }
 
   /** Lines in `[start, end)`, and where the chunk ends inside it, if it does. */

@@ -3,7 +3,7 @@
  * is being filled. What is packed lies without gaps, so a part never holds many slots for few bytes.
  */
 import type { Piece, Reservation, Slot } from './slab.ts';
-import { orAborted } from './waiting.ts';
+import { orAborted, type Delay } from './waiting.ts';
 
 export class Packer {
   readonly #reservation: Reservation;
@@ -17,12 +17,17 @@ export class Packer {
   }
 
   /** Copies `bytes` and hands the pieces on, in order; `take` takes over their references. @throws the signal's reason */
-  async pack(bytes: Uint8Array, take: (piece: Piece) => Promise<void>): Promise<void> {
+  pack(bytes: Uint8Array, take: (piece: Piece) => Delay): Delay {
+    const slot = this.#slot;
+    if (bytes.length > 0 && slot && slot.freeBytes >= bytes.length) return take(copied(bytes, slot));
+    return this.#packBySlot(bytes, take);
+  }
+
+  async #packBySlot(bytes: Uint8Array, take: (piece: Piece) => Delay): Promise<void> {
     for (let from = 0; from < bytes.length;) {
       const slot = await this.#room();
       const lengthBytes = Math.min(slot.freeBytes, bytes.length - from);
-      const piece = slot.take(lengthBytes);
-      piece.bytes.set(bytes.subarray(from, from + lengthBytes), piece.start);
+      const piece = copied(bytes.subarray(from, from + lengthBytes), slot);
       from += lengthBytes;
       await take(piece);
     }
@@ -42,4 +47,10 @@ export class Packer {
     }
     return this.#slot;
   }
+}
+
+function copied(bytes: Uint8Array, slot: Slot): Piece {
+  const piece = slot.take(bytes.length);
+  piece.bytes.set(bytes, piece.start);
+  return piece;
 }

@@ -8,6 +8,9 @@ export type LoadArtefact = (name: string, hash: string) => Promise<Buffer>;
 
 export interface NumberedRow { readonly row: number; readonly source: PlanRow }
 
+/** Rows that are handed out at once: enough that waiting for them costs nothing, few enough that they weigh nothing. */
+const BLOCK_ROWS = 1000;
+
 /** Pages in memory at once: neighbouring batches read the same pages. A page of 50,000 rows takes about 10 MB. */
 const PAGES_KEPT = 3;
 
@@ -21,15 +24,14 @@ export class PlanReader {
     this.#load = load;
   }
 
-  /** Rows `[from, to)` of the whole plan, ascending. @throws TRB-PLAN-LOST */
-  async* rows(from: number, to: number): AsyncGenerator<NumberedRow> {
+  /** Rows `[from, to)` of the whole plan, ascending, in blocks. @throws TRB-PLAN-LOST */
+  async* rows(from: number, to: number): AsyncGenerator<readonly NumberedRow[]> {
     for (const page of this.#pagesFrom(from)) {
       if (page.firstRow >= to) return;
       const rows = await this.#page(page);
-      const start = Math.max(0, from - page.firstRow);
-      for (let index = start; index < rows.length && page.firstRow + index < to; index += 1) {
-        const source = rows[index];
-        if (source) yield { row: page.firstRow + index, source };
+      const end = Math.min(rows.length, to - page.firstRow);
+      for (let start = Math.max(0, from - page.firstRow); start < end; start += BLOCK_ROWS) {
+        yield rows.slice(start, Math.min(end, start + BLOCK_ROWS)).map((source, index) => ({ row: page.firstRow + start + index, source }));
       }
     }
   }

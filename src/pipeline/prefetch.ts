@@ -10,6 +10,7 @@
 import { isTributaryError, type TributaryError } from '../contracts/errors.ts';
 import { encodingOf, type Encoding } from '../core/keys.ts';
 import type { ObjectStore } from '../stores/object-store.ts';
+import { Fifo } from './fifo.ts';
 import type { Jump, ReadingItem, SourceStretch } from './reading-list.ts';
 import { SLOT_BYTES, viewOf, type Piece, type Reservation, type Slot } from './slab.ts';
 import { orAborted } from './waiting.ts';
@@ -35,8 +36,8 @@ interface Broken { readonly kind: 'broken'; readonly stretch: SourceStretch; rea
 /** What a request brought. Where the source broke, the piece holds what had come before, and is null where that is nothing. */
 interface Arrival { readonly piece: Piece | null; readonly broken: TributaryError | null }
 
-/** A request on its way. */
-interface Fetch { readonly kind: 'fetch'; readonly stretch: SourceStretch; readonly arrival: Promise<Arrival> }
+/** A request, and how it ended; null while it is on its way. */
+interface Fetch { readonly kind: 'fetch'; readonly stretch: SourceStretch; end: Arrival | { readonly error: unknown } | null }
 
 type Queued = Jump | Begin | End | Broken | Fetch;
 
@@ -53,7 +54,7 @@ export interface PrefetchOptions {
   readonly store: ObjectStore;
   readonly bucket: string;
   readonly reservation: Reservation;
-  readonly items: AsyncGenerator<ReadingItem>;
+  readonly items: AsyncGenerator<readonly ReadingItem[]>;
   readonly downloads: number;
   readonly decode: boolean;
   /** Guaranteed slots that are left to others. */
@@ -73,8 +74,8 @@ export class PrefetchClosed extends Error {
 export class Prefetch {
   readonly #options: PrefetchOptions;
   readonly #closing = new AbortController();
-  readonly #queue: Queued[] = [];
-  readonly #inFlight = new Set<Promise<unknown>>();
+  readonly #queue = new Fifo<Queued>();
+  #inFlight = 0;
   /** Stretches that broke: what is left of them up to their end is dropped when its turn comes. */
   readonly #broken = new Set<SourceStretch>();
   #slot: Slot | null = null;
@@ -91,7 +92,7 @@ export class Prefetch {
     this.#options = options;
     this.#feeding = this.#feed().catch((error: unknown) => { this.#feedError = { error }; }).finally(() => {
       this.#isFed = true;
-      this.#wakeConsumer?.();
+      this.#wake('consumer');
     });
   }
 
@@ -105,39 +106,53 @@ export class Prefetch {
     return this.#arrivals;
   }
 
-  /** The next event in reading order; null after the last. @throws what ended the reading: never a source's own error */
-  async next(): Promise<Fetched | null> {
-    for (;;) {
-      this.#closing.signal.throwIfAborted();
-      const head = this.#queue[0];
-      if (!head) {
-        if (this.#feedError) throw this.#feedError.error;
-        if (this.#isFed) return null;
-        await new Promise<void>((resolve) => { this.#wakeConsumer = resolve; });
-        continue;
-      }
-      const { piece, broken } = head.kind === 'fetch' ? await this.#arrived(head) : NOTHING_CAME;
-      // From its start on `close` owns what is in the queue.
-      this.#closing.signal.throwIfAborted();
-      this.#queue.shift();
-      this.#wakeFeeder?.();
+  /** The next event in reading order, where it is there already; else null. @throws as `next` */
+  take(): Fetched | null {
+    for (let head = this.#head(); head; head = this.#head()) {
+      const arrived = head.kind === 'fetch' ? head.end : NOTHING_CAME;
+      if (!arrived) return null;
+      if ('error' in arrived) throw arrived.error;
+      this.#waiting = null;
+      const { piece, broken } = arrived;
+      if (broken && head.kind === 'fetch') this.#queue.replace({ kind: 'broken', stretch: head.stretch, error: broken });
+      else this.#queue.shift();
+      this.#wake('feeder');
       if (head.kind === 'jump') return head;
       if (this.#broken.has(head.stretch)) {
         piece?.slot.release();
         if (head.kind === 'end') this.#broken.delete(head.stretch);
         continue;
       }
-      if (broken) this.#queue.unshift({ kind: 'broken', stretch: head.stretch, error: broken });
       if (head.kind === 'broken') this.#broken.add(head.stretch);
       if (head.kind !== 'fetch') return head;
       if (piece) return { kind: 'piece', piece };
     }
+    return null;
+  }
+
+  /** The next event in reading order; null after the last. @throws what ended the reading: never a source's own error */
+  async next(): Promise<Fetched | null> {
+    for (;;) {
+      const ready = this.take();
+      if (ready) return ready;
+      const head = this.#head();
+      if (!head && this.#feedError) throw this.#feedError.error;
+      if (!head && this.#isFed) return null;
+      if (head?.kind === 'fetch') this.#waiting ??= { stretch: head.stretch, arrivals: this.#arrivals };
+      await new Promise<void>((resolve) => { this.#wakeConsumer = resolve; });
+    }
+  }
+
+  /** From its start on `close` owns what is in the queue. */
+  #head(): Queued | undefined {
+    this.#closing.signal.throwIfAborted();
+    return this.#queue.head;
   }
 
   /** Drops what is left of a stretch that the consumer has done with: its pieces and its end do not come any more. */
   drop(stretch: SourceStretch): void {
     this.#broken.add(stretch);
-    this.#wakeFeeder?.();
+    this.#wake('feeder');
   }
 
   /** Ends every request and releases every piece. All calls resolve when that is done. */
@@ -147,27 +162,17 @@ export class Prefetch {
   }
 
   async #close(): Promise<void> {
+    this.#waiting = null;
     this.#closing.abort(new PrefetchClosed('the prefetch was closed'));
-    this.#wakeConsumer?.();
-    this.#wakeFeeder?.();
+    this.#wake('consumer');
+    this.#wake('feeder');
     await this.#feeding;
-    await Promise.allSettled(this.#inFlight);
-    for (const waiting of this.#queue.splice(0)) {
-      if (waiting.kind !== 'fetch') continue;
-      const arrived = await waiting.arrival.catch(() => null);
-      arrived?.piece?.slot.release();
+    while (this.#inFlight > 0) await new Promise<void>((resolve) => { this.#wakeFeeder = resolve; });
+    for (let waiting = this.#queue.shift(); waiting; waiting = this.#queue.shift()) {
+      if (waiting.kind === 'fetch' && waiting.end && 'piece' in waiting.end) waiting.end.piece?.slot.release();
     }
     this.#slot?.release();
     this.#slot = null;
-  }
-
-  async #arrived(fetch: Fetch): Promise<Arrival> {
-    this.#waiting = { stretch: fetch.stretch, arrivals: this.#arrivals };
-    try {
-      return await orAborted(fetch.arrival, this.#closing.signal);
-    } finally {
-      this.#waiting = null;
-    }
   }
 
   async #feed(): Promise<void> {
@@ -175,56 +180,75 @@ export class Prefetch {
     for (;;) {
       const next = await orAborted(items.next(), this.#closing.signal);
       if (next.done === true) return;
-      const item = next.value;
-      if (item.kind === 'jump') {
-        this.#push(item);
-        continue;
+      for (const item of next.value) {
+        if (item.kind === 'jump') {
+          this.#push(item);
+          continue;
+        }
+        const encoding = decode ? encodingOf(item.key) : 'plain';
+        const firstOffset = encoding === 'plain' ? item.from : 0;
+        this.#push({ kind: 'begin', stretch: item, encoding, firstOffset });
+        for (let offset = firstOffset, end = lastByte(item, encoding); offset < end && !this.#broken.has(item);) {
+          const lengthBytes = Math.min(RANGE_BYTES, end - offset);
+          const piece = (this.#mayStart ? this.#inSlot(lengthBytes) : null) ?? await this.#room(item, lengthBytes);
+          if (!piece) break;
+          this.#start(item, offset, piece);
+          offset += lengthBytes;
+        }
+        this.#push({ kind: 'end', stretch: item });
+        while (this.#queue.length >= QUEUE_LIMIT) await this.#change();
       }
-      const encoding = decode ? encodingOf(item.key) : 'plain';
-      const firstOffset = encoding === 'plain' ? item.from : 0;
-      this.#push({ kind: 'begin', stretch: item, encoding, firstOffset });
-      for (let offset = firstOffset, end = lastByte(item, encoding); offset < end && !this.#broken.has(item);) {
-        const lengthBytes = Math.min(RANGE_BYTES, end - offset);
-        const piece = await this.#room(item, lengthBytes);
-        if (!piece) break;
-        this.#start(item, offset, piece);
-        offset += lengthBytes;
-      }
-      this.#push({ kind: 'end', stretch: item });
-      while (this.#queue.length >= QUEUE_LIMIT) await this.#change();
     }
   }
 
   #start(stretch: SourceStretch, offset: number, piece: Piece): void {
+    const fetch: Fetch = { kind: 'fetch', stretch, end: null };
+    this.#push(fetch);
+    this.#inFlight += 1;
+    void this.#bring(stretch, offset, piece).catch((error: unknown) => ({ error })).then((end) => {
+      fetch.end = end;
+      this.#inFlight -= 1;
+      this.#wake('feeder');
+      if (this.#queue.head === fetch) this.#wake('consumer');
+    });
+  }
+
+  /** @throws what is no error of the source; the piece is released then */
+  async #bring(stretch: SourceStretch, offset: number, piece: Piece): Promise<Arrival> {
     const { store, bucket } = this.#options;
     const request = { bucket, key: stretch.key, ifMatch: stretch.etag, offset, lengthBytes: piece.end - piece.start, sizeBytes: stretch.sizeBytes };
-    const arrival = store.readInto(request, viewOf(piece), { signal: this.#closing.signal }).then((): Arrival => {
+    try {
+      await store.readInto(request, viewOf(piece), { signal: this.#closing.signal });
       this.#arrivals += 1;
       return { piece, broken: null };
-    }, (error: unknown): Arrival => {
+    } catch (error) {
       const receivedBytes = isSourceError(error) ? Number(error.context['receivedBytes'] ?? 0) : 0;
       if (receivedBytes === 0) piece.slot.release();
       if (!isSourceError(error)) throw error;
       return { piece: receivedBytes > 0 ? { ...piece, end: piece.start + receivedBytes } : null, broken: error };
-    });
-    const settled = arrival.then(() => undefined, () => undefined).then(() => {
-      this.#inFlight.delete(settled);
-      this.#wakeFeeder?.();
-    });
-    this.#inFlight.add(settled);
-    this.#push({ kind: 'fetch', stretch, arrival });
+    }
+  }
+
+  /** Whether another request may be sent and queued now. */
+  get #mayStart(): boolean {
+    return this.#inFlight < this.#options.downloads && this.#queue.length < QUEUE_LIMIT;
+  }
+
+  #inSlot(lengthBytes: number): Piece | null {
+    return this.#slot && this.#slot.freeBytes >= lengthBytes ? this.#slot.take(lengthBytes) : null;
   }
 
   /** Waits for a free download and room in the current slot, or at the start of a new one; null where the stretch was dropped meanwhile. */
   async #room(stretch: SourceStretch, lengthBytes: number): Promise<Piece | null> {
-    const { reservation, keepFree, downloads } = this.#options;
+    const { reservation, keepFree } = this.#options;
     for (;;) {
       if (this.#broken.has(stretch)) return null;
-      if (this.#inFlight.size >= downloads || this.#queue.length >= QUEUE_LIMIT) {
+      if (!this.#mayStart) {
         await this.#change();
         continue;
       }
-      if (this.#slot && this.#slot.freeBytes >= lengthBytes) return this.#slot.take(lengthBytes);
+      const piece = this.#inSlot(lengthBytes);
+      if (piece) return piece;
       // A slot that is full enough is let go before another is asked for: it may be the one that is freed.
       this.#slot?.release();
       this.#slot = reservation.tryAcquire(keepFree);
@@ -234,13 +258,22 @@ export class Prefetch {
   }
 
   async #change(): Promise<void> {
+    this.#closing.signal.throwIfAborted();
     await new Promise<void>((resolve) => { this.#wakeFeeder = resolve; });
     this.#closing.signal.throwIfAborted();
   }
 
   #push(waiting: Queued): void {
     this.#queue.push(waiting);
-    this.#wakeConsumer?.();
+    if (this.#queue.length === 1) this.#wake('consumer');
+  }
+
+  /** Wakes one side where it sleeps. */
+  #wake(who: 'consumer' | 'feeder'): void {
+    const wake = who === 'consumer' ? this.#wakeConsumer : this.#wakeFeeder;
+    if (who === 'consumer') this.#wakeConsumer = null;
+    else this.#wakeFeeder = null;
+    wake?.();
   }
 }
 

@@ -19,6 +19,7 @@ import { Restart } from './restart.ts';
 import type { RunRecords } from './run-records.ts';
 import { salvage } from './salvage.ts';
 import { SLOT_BYTES, viewOf, type Piece } from './slab.ts';
+import type { Delay } from './waiting.ts';
 
 const IN_PLACE_BYTES = SLOT_BYTES / 2;
 
@@ -64,16 +65,17 @@ export class Reader {
     try {
       for (;;) {
         if (deadline.aborted && !this.#decoding) return false;
-        const event = await prefetch.next();
+        const event = prefetch.take() ?? await prefetch.next();
         if (event === null) return true;
-        await this.#take(event);
+        const delay = this.#take(event);
+        if (delay) await delay;
       }
     } finally {
       this.#stopDecoding();
     }
   }
 
-  async #take(event: Fetched): Promise<void> {
+  #take(event: Fetched): Delay {
     const { cutter } = this.#options;
     switch (event.kind) {
       case 'jump': return cutter.jump(event.adopted);
@@ -84,26 +86,26 @@ export class Reader {
     }
   }
 
-  async #begin({ stretch, encoding, firstOffset }: Fetched & { kind: 'begin' }): Promise<void> {
+  #begin({ stretch, encoding, firstOffset }: Fetched & { kind: 'begin' }): Delay {
     const { cutter, onError } = this.#options;
     const { record } = stretch;
     this.#stretch = stretch;
     if (record && onError === 'stop') throw new TributaryError(isErrorCode(record.code) ? record.code : 'TRB-SOURCE-CORRUPT', record.reason, this.#where());
     cutter.begin(stretch, firstOffset);
-    if (record?.outcome === 'failed' || encoding === 'plain') return;
-    if (encoding === 'unsupported') await this.#broken(new TributaryError('TRB-SOURCE-ENCODING', `${this.#uri()} is compressed in a way that is not supported`, this.#where()));
-    else this.#decoding = { encoding, decoder: createDecoder(encoding, (bytes) => this.#pack(bytes)), readBytes: 0 };
+    if (record?.outcome === 'failed' || encoding === 'plain') return undefined;
+    if (encoding === 'unsupported') return this.#broken(new TributaryError('TRB-SOURCE-ENCODING', `${this.#uri()} is compressed in a way that is not supported`, this.#where()));
+    this.#decoding = { encoding, decoder: createDecoder(encoding, async (bytes) => this.#pack(bytes)), readBytes: 0 };
+    return undefined;
   }
 
-  async #plain(piece: Piece): Promise<void> {
-    if (piece.end - piece.start >= IN_PLACE_BYTES) {
-      await this.#options.cutter.append(piece);
-      return;
-    }
+  #plain(piece: Piece): Delay {
+    if (piece.end - piece.start >= IN_PLACE_BYTES) return this.#options.cutter.append(piece);
+    let delay: Delay;
     try {
-      await this.#pack(viewOf(piece));
+      delay = this.#pack(viewOf(piece));
+      return delay?.finally(() => { piece.slot.release(); });
     } finally {
-      piece.slot.release();
+      if (!delay) piece.slot.release();
     }
   }
 
@@ -136,7 +138,7 @@ export class Reader {
         encoding, damage: { from: readBytes, to: readBytes + pieceBytes },
         read: async (offset, into) => { await store.readInto({ bucket, key, ifMatch: etag, offset, lengthBytes: into.length, sizeBytes }, into, { signal: halt }); },
         arrivedBytes: () => cutter.arrivedBytes,
-        sink: (bytes) => this.#pack(bytes),
+        sink: async (bytes) => this.#pack(bytes),
       });
     } catch (error) {
       // It cannot be read a second time: what came out before has to do.
@@ -144,14 +146,22 @@ export class Reader {
     }
   }
 
-  async #pack(bytes: Uint8Array): Promise<void> {
+  #pack(bytes: Uint8Array): Delay {
     const { packer, cutter } = this.#options;
-    await packer.pack(bytes, (piece) => cutter.append(piece));
+    return packer.pack(bytes, (piece) => cutter.append(piece));
   }
 
-  async #end(): Promise<void> {
+  #end(): Delay {
+    if (this.#decoding) return this.#endDecoding(this.#decoding.decoder);
+    const delay = this.#options.cutter.end();
+    if (delay) return delay.then(() => { this.#over(); });
+    this.#over();
+    return undefined;
+  }
+
+  async #endDecoding(decoder: Decoder): Promise<void> {
     try {
-      await this.#decoding?.decoder.end();
+      await decoder.end();
     } catch (error) {
       if (!isSourceError(error)) throw error;
       await this.#broken(error);

@@ -54,12 +54,12 @@ export interface ReadingListOptions extends ReadingOptions {
   readonly adopted: readonly AdoptedChunk[];
 }
 
-/** Yields every stretch from `from` to the last group's end, in order, and a jump where an open upload starts. */
-export async function* readingList(options: ReadingListOptions): AsyncGenerator<ReadingItem> {
+/** Yields every stretch from `from` to the last group's end, in order, and a jump where an open upload starts: as many at once as there are without waiting. */
+export async function* readingList(options: ReadingListOptions): AsyncGenerator<readonly ReadingItem[]> {
   let { from } = options;
   for (const adopted of options.adopted) {
     yield* stretches(options, from, adopted.open.start);
-    yield { kind: 'jump', adopted };
+    yield [{ kind: 'jump', adopted }];
     from = adopted.open.at;
   }
   yield* stretches(options, from, null);
@@ -68,36 +68,41 @@ export async function* readingList(options: ReadingListOptions): AsyncGenerator<
 /** What ended between two positions of one group, by the plan and the failure records. */
 export async function endedBetween(options: ReadingOptions, start: Position, at: Position): Promise<Ended> {
   let ended = NOTHING_ENDED;
-  for await (const { row, source: [, sizeBytes] } of rowsOf(options, start.group, start.row)) {
-    if (row >= at.row) break;
-    ended = withSource(ended, sizeBytes, options.records.get(row) ?? null);
+  for await (const rows of rowsOf(options, start.group, start.row)) {
+    for (const { row, source: [, sizeBytes] } of rows) {
+      if (row >= at.row) return ended;
+      ended = withSource(ended, sizeBytes, options.records.get(row) ?? null);
+    }
   }
   return ended;
 }
 
-async function* stretches(options: ReadingListOptions, from: Position, until: Position | null): AsyncGenerator<SourceStretch> {
+async function* stretches(options: ReadingListOptions, from: Position, until: Position | null): AsyncGenerator<readonly SourceStretch[]> {
   const lastGroup = until ? until.group : options.untilGroup - 1;
   for (let group = from.group; group <= lastGroup; group += 1) {
-    for await (const { row, source: [key, sizeBytes, etag] } of rowsOf(options, group, group === from.group ? from.row : 0)) {
-      const record = options.records.get(row) ?? null;
-      const startOffset = group === from.group && row === from.row ? from.offset : 0;
-      const stretch = { kind: 'stretch', group, row, key, sizeBytes, etag, from: startOffset, record } as const;
-      if (until?.group === group && row >= until.row) {
-        if (row === until.row && until.offset > startOffset) yield { ...stretch, to: until.offset, ends: false };
-        return;
+    for await (const rows of rowsOf(options, group, group === from.group ? from.row : 0)) {
+      const found: SourceStretch[] = [];
+      for (const { row, source: [key, sizeBytes, etag] } of rows) {
+        const record = options.records.get(row) ?? null;
+        const startOffset = group === from.group && row === from.row ? from.offset : 0;
+        const isLast = until?.group === group && row >= until.row;
+        if (!isLast) found.push({ kind: 'stretch', group, row, key, sizeBytes, etag, from: startOffset, to: record ? record.keep : null, ends: true, record });
+        else if (row === until.row && until.offset > startOffset) found.push({ kind: 'stretch', group, row, key, sizeBytes, etag, from: startOffset, to: until.offset, ends: false, record });
+        if (isLast) break;
       }
-      yield { ...stretch, to: record ? record.keep : null, ends: true };
+      yield found;
+      if (until?.group === group && (rows.at(-1)?.row ?? 0) >= until.row) return;
     }
   }
 }
 
-/** The rows of a group, ascending. Its ranges may have rows of other groups among them. */
-async function* rowsOf({ spec, batch, plan }: ReadingOptions, group: number, fromRow: number): AsyncGenerator<NumberedRow> {
+/** The rows of a group, ascending, in blocks. Its ranges may have rows of other groups among them. */
+async function* rowsOf({ spec, batch, plan }: ReadingOptions, group: number, fromRow: number): AsyncGenerator<readonly NumberedRow[]> {
   const planned = batch.groups[group];
   for (const [rangeFrom, rangeTo] of planned?.ranges ?? []) {
     if (rangeTo <= fromRow) continue;
-    for await (const numbered of plan.rows(Math.max(rangeFrom, fromRow), rangeTo)) {
-      if (groupOf(numbered.source[0].slice(spec.source.prefix.length), spec.groupBy) === planned?.dir) yield numbered;
+    for await (const rows of plan.rows(Math.max(rangeFrom, fromRow), rangeTo)) {
+      yield rows.filter(({ source: [key] }) => groupOf(key.slice(spec.source.prefix.length), spec.groupBy) === planned?.dir);
     }
   }
 }

@@ -48,7 +48,7 @@ export function createAutoStore(sdk: ObjectStore, { openLean, strict = false, on
     if (refusals >= MAX_FALLBACKS) return viaSdk(() => serve(sdk));
     let answer: T;
     try {
-      answer = await serve(await getLean());
+      answer = await serve(opened ?? await getLean());
     } catch (error) {
       if (error instanceof FallbackError) {
         if (strict) throw new TributaryError('TRB-INVALID-CONFIG', `the socket client cannot serve store ${sdk.name} (${error.message}); adapter: auto can`, { store: sdk.name, bucket });

@@ -55,6 +55,13 @@ export class Governor {
     return this.#allowed() !== Infinity;
   }
 
+  /** Whether a first try may be sent at once; it counts as sent then. */
+  tryAdmit(): boolean {
+    if (!this.#pacer.tryTake(1)) return false;
+    this.#measure().sent += 1;
+    return true;
+  }
+
   /** Waits until a request may be sent. @throws the signal's reason */
   async admit(isRetry: boolean, signal?: AbortSignal): Promise<void> {
     if (isRetry) await this.#retries.take(1, signal);

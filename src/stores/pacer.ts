@@ -34,13 +34,17 @@ export class Pacer {
     this.#filledMs = clock.nowMs();
   }
 
+  /** Takes a turn of `amount` units, if it can be had at once. Costs less than a wait for nothing. */
+  tryTake(amount: number): boolean {
+    if (this.#queue.length > 0 || this.#waitMs(amount) > 0) return false;
+    this.#tokens -= amount;
+    return true;
+  }
+
   /** Waits for a turn of `amount` units. @throws the signal's reason */
   async take(amount: number, signal?: AbortSignal): Promise<void> {
     signal?.throwIfAborted();
-    if (this.#queue.length === 0 && this.#waitMs(amount) === 0) {
-      this.#tokens -= amount;
-      return;
-    }
+    if (this.tryTake(amount)) return;
     await new Promise<void>((resolve, reject) => {
       const onAbort = (): void => {
         this.#queue.splice(this.#queue.indexOf(waiter), 1);

@@ -100,7 +100,7 @@ class Session {
   }
 
   async #readInto(request: ReadRequest, into: Uint8Array, options: CallOptions): Promise<ReadResult> {
-    await this.#bytePacer.take(request.lengthBytes, options.signal);
+    if (!this.#bytePacer.tryTake(request.lengthBytes)) await this.#bytePacer.take(request.lengthBytes, options.signal);
     const at = { reachedBytes: 0, isDamaged: false };
     try {
       return await this.#withRetries('readInto', request, options, async (progress) => {
@@ -164,9 +164,12 @@ class Session {
     const { governor, observe } = this.#deps;
     const { requestClass } = OPERATIONS[operation];
     const store = this.#inner.name;
-    await this.#requestPacer.take(1, signal);
-    if (governor.isThrottled()) await this.#waiting(`store ${store} throttles`, () => governor.admit(isRetry, signal));
-    else await governor.admit(isRetry, signal);
+    signal?.throwIfAborted();
+    if (!this.#requestPacer.tryTake(1)) await this.#requestPacer.take(1, signal);
+    if (isRetry || !governor.tryAdmit()) {
+      if (governor.isThrottled()) await this.#waiting(`store ${store} throttles`, () => governor.admit(isRetry, signal));
+      else await governor.admit(isRetry, signal);
+    }
     this.requests[requestClass] += 1;
     observe?.({ kind: 'request', store, requestClass });
     if (isRetry) {

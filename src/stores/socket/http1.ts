@@ -35,7 +35,8 @@ export class HttpClient {
     const { signal, idempotent } = request;
     signal?.throwIfAborted();
     const pool = this.#pool(origin);
-    const connection = await pool.acquire({ signal, maxIdleMs: idempotent ? Infinity : FRESH_ENOUGH_MS });
+    const acquired = pool.acquire({ signal, maxIdleMs: idempotent ? Infinity : FRESH_ENOUGH_MS });
+    const connection = acquired instanceof Promise ? await acquired : acquired;
     const reused = connection.used;
     try {
       return await exchange(connection, request);

@@ -36,6 +36,19 @@ describe('Pacer', () => {
     expect(order).toEqual([0, 1, 2, 3]);
   });
 
+  it('gives a turn without a wait only where nobody waits and there is enough', async () => {
+    const clock = createManualClock();
+    const pacer = new Pacer(() => 10, clock);
+    expect(pacer.tryTake(1)).toBe(false);
+    const waiting = pacer.take(5);
+    await clock.advance(400);
+    expect(pacer.tryTake(1)).toBe(false);
+    await clock.run(waiting);
+    await clock.advance(100);
+    expect([pacer.tryTake(1), pacer.tryTake(1)]).toEqual([true, false]);
+    expect(new Pacer(() => Infinity, clock).tryTake(1e9)).toBe(true);
+  });
+
   it('lets nobody overtake one that waits for much, though there would be enough for less', async () => {
     const clock = createManualClock();
     const pacer = new Pacer(() => 10, clock);
