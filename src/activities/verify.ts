@@ -93,7 +93,7 @@ async function* plannedRows(artefacts: RunArtefacts, run: RunRef, signal: AbortS
   const planHash = (await reportOf(artefacts.controlSession(run).store, bucket, prefix, signal))?.run.planHash ?? null;
   if (planHash === null) throw new TributaryError('TRB-INVALID-INPUT', `the run ${run.id} left no report, so that its sources cannot be compared`, { run: run.id });
   const { plan, reader } = await artefacts.plan(run, planHash, signal);
-  for await (const { source } of reader.rows(0, plan.totals.sources)) yield source;
+  for await (const rows of reader.rows(0, plan.totals.sources)) for (const { source } of rows) yield source;
 }
 
 /** The run of this id, by the memo that it left. @throws TRB-RUN-NOT-FOUND; TRB-INVALID-INPUT where it wrote nothing */
