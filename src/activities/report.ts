@@ -2,16 +2,16 @@
 import type { ControlActivities, RunRef } from '../contracts/activities.ts';
 import { formatS3Uri } from '../contracts/location.ts';
 import type { MergeSpec } from '../contracts/merge.ts';
-import { failureRecord } from '../contracts/records.ts';
 import type { PlanReport } from '../contracts/report.ts';
 import { fileNameOf } from '../core/keys.ts';
 import { parseChunkName } from '../core/names.ts';
-import { buildReport, estimatePlan, skippedBy, type ReportFacts } from '../core/report.ts';
+import { buildReport, estimatePlan, skippedBy } from '../core/report.ts';
 import { bodyOf } from '../stores/body.ts';
 import type { ObjectStore } from '../stores/object-store.ts';
 import { boundary } from './boundary.ts';
 import type { ActivityDeps } from './deps.ts';
 import type { RunArtefacts } from './run-artefacts.ts';
+import { writeFailures } from './write-failures.ts';
 
 export function createWriteReport({ temporal }: ActivityDeps, artefacts: RunArtefacts): ControlActivities['writeReport'] {
   return (input) => boundary(async (signal) => {
@@ -22,7 +22,7 @@ export function createWriteReport({ temporal }: ActivityDeps, artefacts: RunArte
     const { raw } = await temporal.workflow.getHandle(run.id).describe();
     const report = buildReport(input, {
       endedMs: Date.now(), historyBytes: Number(raw.workflowExecutionInfo?.historySizeBytes ?? 0),
-      examples: await failureExamples(store, run, Object.keys(input.tally.errors), signal),
+      examples: Object.keys(input.tally.errors).length === 0 ? {} : await writeFailures(store, run, signal),
       notes: run.createOnce ? [] : [`The store ${run.control.store} ignores If-None-Match: each chunk was looked for before it was written, which does not protect against a writer in between.`],
     });
     await store.put({ bucket: run.control.bucket, key: `${run.control.prefix}report.json`, body: bodyOf(`${JSON.stringify(report)}\n`) }, { signal });
@@ -43,27 +43,11 @@ export function createWritePlanReport(artefacts: RunArtefacts): ControlActivitie
   });
 }
 
-/** Uploads that attempts left behind: the run is over, so nobody goes on with them. */
+/** Uploads that attempts left behind, of chunks or of control data: the run is over, so nobody goes on with them. */
 async function abortUploads(store: ObjectStore, spec: MergeSpec, run: RunRef, signal: AbortSignal): Promise<void> {
   const { bucket, prefix } = spec.target;
   for (const { key, uploadId } of await store.listUploads({ bucket, prefix }, { signal })) {
-    if (parseChunkName(fileNameOf(key))?.stamp === run.stamp) await store.abortUpload({ bucket, key, uploadId }, { signal });
+    const isOurs = parseChunkName(fileNameOf(key))?.stamp === run.stamp || key.startsWith(run.control.prefix);
+    if (isOurs) await store.abortUpload({ bucket, key, uploadId }, { signal });
   }
-}
-
-/** One failed source for each code. */
-async function failureExamples(store: ObjectStore, { control: { bucket, prefix } }: RunRef, codes: readonly string[], signal: AbortSignal): Promise<ReportFacts['examples']> {
-  const examples: Record<string, Record<string, unknown>> = {};
-  const missing = new Set(codes);
-  for (let continuationToken: string | undefined; missing.size > 0;) {
-    const page = await store.list({ bucket, prefix: `${prefix}failures/`, continuationToken }, { signal });
-    for (const { key } of page.objects) {
-      if (missing.size === 0) break;
-      const { code, uri, reason, offset, outcome } = failureRecord.parse(JSON.parse((await store.get({ bucket, key }, { signal })).toString()));
-      if (missing.delete(code)) examples[code] = { uri, reason, offset, outcome };
-    }
-    if (page.next === undefined) break;
-    continuationToken = page.next;
-  }
-  return examples;
 }

@@ -71,6 +71,7 @@ export function createAutoStore(sdk: ObjectStore, { openLean, strict = false, on
     uploadPart: (request, options) => hot('uploadPart', request.bucket, (store) => store.uploadPart(request, options)),
     get: (ref, options) => viaSdk(() => sdk.get(ref, options)),
     head: (ref, options) => viaSdk(() => sdk.head(ref, options)),
+    putStream: (request, options) => viaSdk(() => sdk.putStream(request, options)),
     createUpload: (request, options) => viaSdk(() => sdk.createUpload(request, options)),
     listParts: (ref, options) => viaSdk(() => sdk.listParts(ref, options)),
     listUploads: (request, options) => viaSdk(() => sdk.listUploads(request, options)),

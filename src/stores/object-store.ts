@@ -3,7 +3,7 @@
  *
  * Guarantees of every adapter:
  * - Errors are `TributaryError`s with store, bucket, key, operation, HTTP status and the store's own code in their context.
- * - One call is one request, tried once; `withRetries` adds retries. An aborted call rejects with `signal.reason`.
+ * - One call is one request, tried once (but `putStream`, and lists of parts and uploads over several pages); `withRetries` adds retries. An aborted call rejects with `signal.reason`.
  * - Bodies that are written have a known length and a CRC32 header; bodies that are read have the length that was asked for,
  *   or the call fails.
  * - Keys are taken and returned byte for byte.
@@ -97,6 +97,11 @@ export interface PutRequest extends ObjectRef {
   readonly metadata?: Readonly<Record<string, string>>;
 }
 
+export interface StreamRequest extends ObjectRef {
+  /** The bytes from their start; asked again for each try. */
+  readonly content: () => AsyncIterable<Uint8Array>;
+}
+
 export interface CreateUploadRequest extends ObjectRef {
   readonly output?: OutputOptions;
   readonly metadata?: Readonly<Record<string, string>>;
@@ -149,6 +154,12 @@ export interface ObjectStore {
   head(ref: ObjectRef, options?: CallOptions): Promise<StoredObject | null>;
 
   put(request: PutRequest, options?: CallOptions): Promise<{ readonly etag: string }>;
+
+  /**
+   * Writes an object whose length nobody knows before its end: whole or not at all, in place of what is there. Several requests, which hold
+   * two parts of 5 MiB at most. For control artefacts: it can neither be resumed nor adopted.
+   */
+  putStream(request: StreamRequest, options?: CallOptions): Promise<void>;
 
   /** With checksum algorithm CRC32 and type FULL_OBJECT, so that ListParts shows each part's CRC. */
   createUpload(request: CreateUploadRequest, options?: CallOptions): Promise<{ readonly uploadId: string }>;

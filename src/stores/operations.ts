@@ -17,6 +17,7 @@ export const OPERATIONS: Readonly<Record<StoreOperation, OperationFacts>> = {
   get: { api: 'GetObject', permission: 's3:GetObject', requestClass: 'get' },
   head: { api: 'HeadObject', permission: 's3:GetObject and s3:ListBucket', requestClass: 'head' },
   put: { api: 'PutObject', permission: 's3:PutObject', requestClass: 'put' },
+  putStream: { api: 'PutObject', permission: 's3:PutObject', requestClass: 'put' },
   createUpload: { api: 'CreateMultipartUpload', permission: 's3:PutObject', requestClass: 'put' },
   uploadPart: { api: 'UploadPart', permission: 's3:PutObject', requestClass: 'put' },
   listParts: { api: 'ListParts', permission: 's3:ListMultipartUploadParts', requestClass: 'list' },

@@ -9,7 +9,7 @@
  * - A write with `ifNoneMatch` whose answer was lost is sent again; if the first try had been carried out, the second is refused: the caller
  *   gets TRB-CHUNK-CONFLICT and settles by `head` whose object it is. `completeUpload` is repeated while its upload is there; once it is
  *   gone, the caller gets TRB-NO-SUCH-KEY and settles by `head` too. What a success is worth that may be a repeated one, `head` says.
- * - Requests are counted when they are sent. `listParts` and `listUploads` count one a call, though a long list takes several.
+ * - Requests are counted when they are sent. `listParts`, `listUploads` and `putStream` count one a call, though a long one takes several.
  */
 import { crc32 } from '@node-rs/crc32';
 import { isTributaryError, TributaryError } from '../contracts/errors.ts';
@@ -86,6 +86,7 @@ class Session {
       get: (ref, options = {}) => this.#withRetries('get', ref, options, () => inner.get(ref, options)),
       head: again('head', (ref, options) => inner.head(ref, options)),
       put: again('put', (request, options) => inner.put(request, options)),
+      putStream: again('putStream', (request, options) => inner.putStream(request, options)),
       createUpload: again('createUpload', (request, options) => inner.createUpload(request, options)),
       uploadPart: again('uploadPart', (request, options) => inner.uploadPart(request, options)),
       listParts: again('listParts', (ref, options) => inner.listParts(ref, options)),

@@ -87,6 +87,9 @@ describe('compressed sources', () => {
     expect(code).toBe(11);
     const report = reportSchema.parse(JSON.parse(stdout));
     expect(report).toMatchObject({ status: 'completed_with_failures', partial: { objects: 1 }, done: { objects: 3 }, errors: [{ code: 'TRB-SOURCE-CORRUPT', count: 1 }] });
+    const control = await rig().buckets.list('merged', 'packed/_tributary/');
+    const failures = control.find(({ key }) => key.endsWith('/failures.ndjson'));
+    expect(JSON.parse((await rig().buckets.get('merged', failures!.key)).toString())).toMatchObject({ uri: 's3://logs/packed/cut/a.log.gz', code: 'TRB-SOURCE-CORRUPT', outcome: 'partial' });
     const merged = byChunk(await rig().buckets.read('merged', 'packed/'));
     const of = (dir: string): string => [...merged].filter(([key]) => key.startsWith(dir)).sort(([a], [b]) => (a < b ? -1 : 1)).map(([, bytes]) => bytes.toString()).join('');
     expect(of('gz/')).toBe(whole);

@@ -121,7 +121,7 @@ export function createMemoryStore(options: MemoryStoreOptions = {}): MemoryStore
   };
 
   /** One call: log, hook, act, answer; every error goes through the classifier. */
-  const call = async <T>(operation: StoreOperation, bucket: string, key: string | undefined, request: unknown, callOptions: CallOptions | undefined, act: (fault: Fault) => T): Promise<T> => {
+  const call = async <T>(operation: StoreOperation, bucket: string, key: string | undefined, request: unknown, callOptions: CallOptions | undefined, act: (fault: Fault) => T | Promise<T>): Promise<T> => {
     const signal = callOptions?.signal;
     signal?.throwIfAborted();
     const nth = calls.get(operation) ?? 0;
@@ -134,7 +134,7 @@ export function createMemoryStore(options: MemoryStoreOptions = {}): MemoryStore
       const fault = await untilAborted(Promise.resolve(onCall?.(made)), signal);
       signal?.throwIfAborted();
       if (fault instanceof Error) throw fault;
-      const result = act(fault);
+      const result = await act(fault);
       if (fault === 'swallow answer') throw RESET();
       done('ok');
       return result;
@@ -173,6 +173,12 @@ export function createMemoryStore(options: MemoryStoreOptions = {}): MemoryStore
       const etag = etagOf(bytes);
       store(request.bucket, request.key, bytes, etag, request.metadata ?? {}, (request satisfies PutRequest).output);
       return { etag };
+    }),
+    putStream: (request, callOptions) => call('putStream', request.bucket, request.key, request, callOptions, async () => {
+      const pieces: Uint8Array[] = [];
+      for await (const piece of request.content()) pieces.push(piece);
+      const bytes = Buffer.concat(pieces);
+      store(request.bucket, request.key, bytes, etagOf(bytes), {}, undefined);
     }),
     createUpload: (request, callOptions) => call('createUpload', request.bucket, request.key, request, callOptions, () => {
       objectsOf(request.bucket);

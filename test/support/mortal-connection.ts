@@ -20,7 +20,7 @@ export interface MortalConnection {
   readonly createdUploads: ReadonlySet<string>;
 }
 
-const VERBS = ['list', 'readInto', 'get', 'head', 'put', 'createUpload', 'uploadPart', 'listParts', 'listUploads', 'completeUpload', 'abortUpload', 'delete', 'headBucket', 'createBucket'] as const;
+const VERBS = ['list', 'readInto', 'get', 'head', 'put', 'putStream', 'createUpload', 'uploadPart', 'listParts', 'listUploads', 'completeUpload', 'abortUpload', 'delete', 'headBucket', 'createBucket'] as const;
 
 export function mortalConnection(store: ObjectStore, options: MortalOptions): MortalConnection {
   const { diesAtCall, actsAtDeath, delayTurns = () => 0, onDeath } = options;

@@ -15,6 +15,7 @@ import { createCredentials } from './credentials.ts';
 import { listAllParts, listAllUploads, listObjects } from './list.ts';
 import { outputParameters } from './output.ts';
 import { getWhole, headObject, readInto } from './read.ts';
+import { putStream } from './stream.ts';
 
 const MAX_GET_BYTES = 64 * 2 ** 20;
 
@@ -48,6 +49,7 @@ export function createAwsStore(name: string, config: StoreConfig, options: Parti
       }
     },
     put: (request, call) => guarded(at('put', request), call, (abort) => putObject(s3, at('put', request), request, abort)),
+    putStream: (request, call) => guarded(at('putStream', request), call, () => putStream(s3, request, call?.signal)),
     createUpload: (request, call) => guarded(at('createUpload', request), call, (abort) => createUpload(s3, at('createUpload', request), request, abort)),
     uploadPart: (request, call) => guarded(at('uploadPart', request), call, (abort) => uploadPart(s3, at('uploadPart', request), request, abort)),
     listParts: async (ref, call) => {

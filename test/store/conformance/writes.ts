@@ -46,6 +46,28 @@ export function describeWrites(harness: () => Harness): void {
       expect(await store.head({ bucket, key: 'damaged' })).toBeNull();
     });
 
+    it.each([['nothing', 0, 1], ['less than a part', 1000, 3], ['several parts', 1_300_000, 9]])('writes a stream of %s, in place of what was there', async (_, pieceBytes, pieces) => {
+      const { store } = harness();
+      const bucket = await newBucket(store);
+      await store.put({ bucket, key: 'stream', body: bodyOf('before') });
+      const made = Array.from({ length: pieces }, (_unused, piece) => patternBytes(pieceBytes + piece).subarray(piece));
+      await store.putStream({ bucket, key: 'stream', content: async function* () { yield* made; } });
+      expect((await readAll(store, bucket, 'stream')).equals(Buffer.concat(made))).toBe(true);
+    });
+
+    it('leaves what was there, and no upload, where a stream breaks', async () => {
+      const { store } = harness();
+      const bucket = await newBucket(store);
+      await store.put({ bucket, key: 'stream', body: bodyOf('before') });
+      const broken = store.putStream({ bucket, key: 'stream', content: async function* () {
+        yield patternBytes(6_000_000);
+        throw new Error('no more');
+      } });
+      await expect(broken).rejects.toThrow('no more');
+      expect((await readAll(store, bucket, 'stream')).toString()).toBe('before');
+      expect(await store.listUploads({ bucket, prefix: '' })).toEqual([]);
+    });
+
     it('deletes, also what is gone already', async () => {
       const { store } = harness();
       const bucket = await newBucket(store);
