@@ -53,20 +53,26 @@ function nextPath(path: string): string {
   return `${directoryOf(path)}${String(Number(fileNameOf(path)) + 1).padStart(8, '0')}`;
 }
 
-/** Follows the numbered lines from their sources into the chunks. */
+/** Follows the numbered lines from their sources into the chunks. (Where damage made two lines of one number, only the comparison of bytes can tell them apart.) */
 function checkLines(
   sources: ReadonlyMap<string, Buffer>, chunks: ReadonlyMap<string, Buffer>, { groupBy = 'directory' }: ReferenceOptions, findings: Findings,
 ): void {
   const expected = new Map<string, { group: string; place: number }>();
+  const ambiguous = new Set<string>();
   for (const [key, bytes] of [...sources].sort(([a], [b]) => compareKeys(a, b))) {
-    for (const line of numberedLinesOf(bytes)) expected.set(line, { group: groupOf(key, groupBy), place: expected.size });
+    for (const line of numberedLinesOf(bytes)) {
+      if (expected.has(line)) ambiguous.add(line);
+      expected.set(line, { group: groupOf(key, groupBy), place: expected.size });
+    }
   }
+  for (const line of ambiguous) expected.delete(line);
   const atHome = new Set<string>();
   const astray = new Set<string>();
   const reached = new Map<string, number>();
   for (const [path, bytes] of chunks) {
     const group = directoryOf(path);
     for (const line of numberedLinesOf(bytes)) {
+      if (ambiguous.has(line)) continue;
       const home = expected.get(line);
       if (!home) {
         findings.add('invented', `line ${line} in ${path}`);

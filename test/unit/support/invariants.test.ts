@@ -64,6 +64,14 @@ describe('checkMerged', () => {
     expect(plant(changes)).toEqual(findings);
   });
 
+  it('takes lines that damage made twice as the bytes that they are', () => {
+    const damaged = new Map([['a/1', Buffer.from('#0:0 x\n#0:1 y\n#0:0 x\n')], ['a/2', Buffer.from('#0:1 z\n')]]);
+    const outputs = outputsOf(damaged, options);
+    expect(checkMerged(damaged, outputs, options)).toEqual([]);
+    outputs.set(`a/${name(0)}`, Buffer.from('#0:1 y\n#0:0 x\n'));
+    expect(checkMerged(damaged, outputs, options)).toEqual([expect.stringMatching(/^differs: a\/00000000 /)]);
+  });
+
   it('spells out five findings of a kind and counts the others', () => {
     const many = new Map([['x', Buffer.from(Array.from({ length: 9 }, (_, line) => `#0:${line} \n`).join(''))]]);
     expect(checkMerged(many, new Map(), options).slice(4, 6)).toEqual(['lost: line #0:4', 'lost: 4 more']);
