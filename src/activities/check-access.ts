@@ -3,10 +3,12 @@
  * where the target holds merged output of the source already.
  */
 import type { ControlActivities, RunRef } from '../contracts/activities.ts';
-import { isTributaryError, TributaryError } from '../contracts/errors.ts';
+import { TributaryError } from '../contracts/errors.ts';
 import { formatS3Uri } from '../contracts/location.ts';
 import type { MergeSpec } from '../contracts/merge.ts';
 import { CONTROL_FOLDER } from '../contracts/names.ts';
+import { sweptRecord, type RunRecord } from '../contracts/records.ts';
+import { getIfThere } from '../stores/artefacts.ts';
 import { bodyOf } from '../stores/body.ts';
 import { listFolders } from '../stores/list-all.ts';
 import type { ObjectStore } from '../stores/object-store.ts';
@@ -26,6 +28,7 @@ export function createCheckAccess(deps: ActivityDeps): ControlActivities['checkA
     await target.headBucket(spec.target.bucket, { signal });
     await checkSource(source, spec, signal);
     if (!spec.again && !spec.dryRun) await refuseMerged(target, spec, run, signal);
+    await target.put({ bucket: run.control.bucket, key: `${run.control.prefix}run.json`, body: bodyOf(`${JSON.stringify(await recordOf(deps, run))}\n`) }, { signal });
     const { createOnce } = spec.dryRun ? { createOnce: false } : await probeCapabilities(target, run.control.bucket, run.control.prefix, signal);
     await target.put({ bucket: run.control.bucket, key: `${run.control.prefix}spec.json`, body: bodyOf(specText(spec)) }, { signal });
     return { ...run, createOnce };
@@ -56,13 +59,22 @@ async function refuseMerged(store: ObjectStore, spec: MergeSpec, run: RunRef, si
 /** Whether the run of this control folder read the same source and wrote chunks. */
 async function mergedSame(store: ObjectStore, spec: MergeSpec, control: string, signal: AbortSignal): Promise<boolean> {
   const { bucket } = spec.target;
+  if (!await hasChunks(store, bucket, control, signal)) return false;
+  const text = await getIfThere(store, { bucket, key: `${control}spec.json` }, { signal });
+  const earlier = text && (JSON.parse(text.toString()) as Partial<MergeSpec>).source;
+  return earlier?.bucket === spec.source.bucket && earlier.prefix === spec.source.prefix && earlier.store === spec.source.store;
+}
+
+async function hasChunks(store: ObjectStore, bucket: string, control: string, signal: AbortSignal): Promise<boolean> {
   const { objects } = await store.list({ bucket, prefix: `${control}chunks/`, maxKeys: 1 }, { signal });
-  if (objects.length === 0) return false;
-  try {
-    const earlier = JSON.parse((await store.get({ bucket, key: `${control}spec.json` }, { signal })).toString()) as Partial<MergeSpec>;
-    return earlier.source?.bucket === spec.source.bucket && earlier.source.prefix === spec.source.prefix && earlier.source.store === spec.source.store;
-  } catch (error) {
-    if (isTributaryError(error) && error.code === 'TRB-NO-SUCH-KEY') return false;
-    throw error;
-  }
+  if (objects.length > 0) return true;
+  const swept = await getIfThere(store, { bucket, key: `${control}swept.json` }, { signal });
+  return swept !== null && sweptRecord.parse(JSON.parse(swept.toString())).chunks;
+}
+
+/** Who wrote this control data. */
+async function recordOf({ temporal }: ActivityDeps, { id, stamp }: RunRef): Promise<RunRecord> {
+  const { namespace } = temporal.options;
+  const { namespaceInfo } = await temporal.workflowService.describeNamespace({ namespace });
+  return { schema: 'tributary.run/1', id, stamp, namespace, namespaceId: namespaceInfo?.id ?? '' };
 }

@@ -3,11 +3,11 @@
  * it, and that run read what this one reads: then the originals are listed too, and the chunk would double them. A chunk whose
  * originals lie elsewhere is a source like any other, and so is a user's own `merged-2024.log`.
  */
-import { isTributaryError } from '../contracts/errors.ts';
 import type { MergeSpec } from '../contracts/merge.ts';
 import { compileSelection } from '../core/filters.ts';
 import { controlPrefix, parseChunkName } from '../core/names.ts';
 import { directoryOf, fileNameOf } from '../core/keys.ts';
+import { getIfThere } from '../stores/artefacts.ts';
 import type { ListedObject, ObjectStore } from '../stores/object-store.ts';
 
 /** Says why a listed object is no source of a run, or null where it is one. */
@@ -54,13 +54,9 @@ class OwnOutput {
 
   async #ask(control: string, signal: AbortSignal): Promise<boolean> {
     const { source } = this.#spec;
-    try {
-      const other = JSON.parse((await this.#store.get({ bucket: source.bucket, key: `${control}spec.json` }, { signal })).toString()) as Partial<MergeSpec>;
-      if (!other.source || other.source.bucket !== source.bucket) return false;
-      return other.source.prefix.startsWith(source.prefix) || source.prefix.startsWith(other.source.prefix);
-    } catch (error) {
-      if (isTributaryError(error) && error.code === 'TRB-NO-SUCH-KEY') return false;
-      throw error;
-    }
+    const text = await getIfThere(this.#store, { bucket: source.bucket, key: `${control}spec.json` }, { signal });
+    const other = text && (JSON.parse(text.toString()) as Partial<MergeSpec>).source;
+    if (other?.bucket !== source.bucket) return false;
+    return other.prefix.startsWith(source.prefix) || source.prefix.startsWith(other.prefix);
   }
 }

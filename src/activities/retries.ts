@@ -3,11 +3,10 @@
  * one left is what is left of all.
  */
 import type { RunRef } from '../contracts/activities.ts';
-import { isTributaryError } from '../contracts/errors.ts';
 import type { MergeSpec } from '../contracts/merge.ts';
 import { CONTROL_FOLDER } from '../contracts/names.ts';
 import { reportSchema, type Report } from '../contracts/report.ts';
-import { contentHash } from '../stores/artefacts.ts';
+import { contentHash, getIfThere } from '../stores/artefacts.ts';
 import { listFolders } from '../stores/list-all.ts';
 import type { ObjectStore } from '../stores/object-store.ts';
 
@@ -28,7 +27,7 @@ export function isComplete(report: Report | null): report is Report {
 
 /** What a run left as its report, or null. */
 export async function reportOf(store: ObjectStore, bucket: string, control: string, signal: AbortSignal): Promise<Report | null> {
-  const bytes = await getIfThere(store, bucket, `${control}report.json`, signal);
+  const bytes = await getIfThere(store, { bucket, key: `${control}report.json` }, { signal });
   return bytes && reportSchema.parse(JSON.parse(bytes.toString()));
 }
 
@@ -40,7 +39,7 @@ export async function retriesOf(store: ObjectStore, { bucket, prefix }: MergeSpe
     const other = control.slice(runs.length, -1);
     // Stamps begin with the run's start.
     if (other <= stamp) continue;
-    const text = await getIfThere(store, bucket, `${control}spec.json`, signal);
+    const text = await getIfThere(store, { bucket, key: `${control}spec.json` }, { signal });
     if (!text || (JSON.parse(text.toString()) as Partial<MergeSpec>).retryOf?.stamp !== stamp) continue;
     retries.push({ stamp: other, control, specHash: contentHash(text), report: await reportOf(store, bucket, control, signal) });
   }
@@ -60,13 +59,4 @@ export async function retryChain(store: ObjectStore, run: RunRef, target: MergeS
 
 function refOf({ control, createOnce }: RunRef, { stamp, control: prefix, specHash }: Retry, { run: { id }, time: { started } }: Report): RunRef {
   return { id, stamp, startedMs: Date.parse(started), control: { ...control, prefix }, specHash, planStamp: stamp, createOnce };
-}
-
-async function getIfThere(store: ObjectStore, bucket: string, key: string, signal: AbortSignal): Promise<Buffer | null> {
-  try {
-    return await store.get({ bucket, key }, { signal });
-  } catch (error) {
-    if (isTributaryError(error) && error.code === 'TRB-NO-SUCH-KEY') return null;
-    throw error;
-  }
 }

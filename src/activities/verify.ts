@@ -41,6 +41,7 @@ export function createVerifyAll(deps: ActivityDeps, artefacts: RunArtefacts): Co
       let chunks = 0;
       const differences: Finding[] = [];
       for (const one of runs) {
+        await refuseSwept(session, one, signal);
         const verified = await verifyWith(artefacts, session, one, mode, signal, onProgress);
         chunks += verified.chunks;
         differences.push(...verified.findings);
@@ -50,6 +51,12 @@ export function createVerifyAll(deps: ActivityDeps, artefacts: RunArtefacts): Co
       return { schema: 'tributary.verify/1', run: id, mode, chunks, sources: compared.sources, differences: [...differences, ...compared.findings].slice(0, MAX_FINDINGS) };
     }, { checkpoint: () => looked });
   };
+}
+
+/** @throws TRB-RUN-SWEPT where there is nothing left to compare with */
+async function refuseSwept({ store }: StoreSession, { id, control: { bucket, prefix } }: RunRef, signal: AbortSignal): Promise<void> {
+  if (!await store.head({ bucket, key: `${prefix}swept.json` }, { signal })) return;
+  throw new TributaryError('TRB-RUN-SWEPT', `the control data of the run ${id} was swept: there is nothing left to compare its chunks with`, { run: id });
 }
 
 async function verifyWith(artefacts: RunArtefacts, session: StoreSession, run: RunRef, mode: 'size' | 'content', signal: AbortSignal, onProgress: (chunks: number) => void): Promise<Verified> {

@@ -62,6 +62,7 @@ export const ERRORS = {
   'TRB-SOURCE-CORRUPT': permanent(EXIT.sourcesFailed, 'The data is damaged or cut off; its complete lines before the damage were kept.'),
   'TRB-SOURCE-ENCODING': permanent(EXIT.sourcesFailed, 'This compression is not supported; merge it as it is with compression.input none, or exclude it.'),
   'TRB-PLAN-LOST': permanent(EXIT.other, 'The plan in the control prefix is gone or changed; start a new run.'),
+  'TRB-RUN-SWEPT': permanent(EXIT.notFound, 'What was needed to verify it was removed by `tributary sweep`; what it merged stays.'),
   'TRB-LIST-ORDER': permanent(EXIT.other, 'The store does not list keys in UTF-8 order, which exact merging needs.'),
   'TRB-VERIFY-DIFFERENCES': permanent(EXIT.differences, 'See the findings; the target was changed after it was written, or a write was lost.'),
   'TRB-CANCELLED': permanent(EXIT.cancelled, 'Start the run again to do the rest.'),

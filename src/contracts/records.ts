@@ -41,3 +41,25 @@ export const failureRecord = z.strictObject({
   keep: whole,
 });
 export type FailureRecord = z.infer<typeof failureRecord>;
+
+/**
+ * `run.json`, the first thing that a run writes: which workflow wrote this control data, and who can be asked about it. Namespaces have
+ * ids of their own on every Temporal server.
+ */
+export const runRecord = z.strictObject({
+  schema: z.literal('tributary.run/1'),
+  id: z.string(),
+  stamp: z.string(),
+  namespace: z.string(),
+  namespaceId: z.string(),
+});
+export type RunRecord = z.infer<typeof runRecord>;
+
+/** `swept.json`: what was only needed to go on with the run, or to verify it, was removed after its end. */
+export const sweptRecord = z.strictObject({
+  schema: z.literal('tributary.swept/1'),
+  swept: z.string(),
+  /** Whether there was a chunk index: then the target holds output of the run. */
+  chunks: z.boolean(),
+});
+export type SweptRecord = z.infer<typeof sweptRecord>;

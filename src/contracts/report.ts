@@ -67,3 +67,18 @@ export const verifyReportSchema = z.strictObject({
   differences: z.array(findingSchema),
 });
 export type VerifyReport = z.infer<typeof verifyReportSchema>;
+
+/** What `tributary sweep` found under a target, and whether it removed it. */
+export const sweepReportSchema = z.strictObject({
+  schema: z.literal('tributary.sweep/1'),
+  target: z.string(),
+  /** False where it only looked. */
+  removed: z.boolean(),
+  /** Multipart uploads that nobody goes on with. */
+  uploads: z.array(z.strictObject({ uri: z.string(), uploadId: z.string(), started: z.string(), run: z.string().nullable(), why: z.string() })),
+  /** Control data of runs that have ended: what is removed of it. */
+  control: z.array(z.strictObject({ uri: z.string(), run: z.string(), objects: whole, bytes: whole, written: z.string(), why: z.string() })),
+  /** What looks like ours and stays. */
+  kept: z.array(z.strictObject({ uri: z.string(), why: z.string() })),
+});
+export type SweepReport = z.infer<typeof sweepReportSchema>;

@@ -67,3 +67,10 @@ export function controlPrefix(targetPrefix: string, stamp: string): string {
 export function isControlKey(key: string): boolean {
   return key.startsWith(RUNS_FOLDER) || key.includes(`/${RUNS_FOLDER}`);
 }
+
+const IN_CONTROL = new RegExp(`(?:^|/)${RUNS_FOLDER}(\\d{8}T\\d{6}Z-[0-9a-f]{8})/`);
+
+/** The stamp of the run in whose control data a key lies, or null. */
+export function controlStampOf(key: string): string | null {
+  return IN_CONTROL.exec(key)?.[1] ?? null;
+}

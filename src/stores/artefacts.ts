@@ -48,3 +48,13 @@ export async function getArtefact(store: ObjectStore, ref: ObjectRef, expectedSh
   }
   throw lost(`was changed: its SHA-256 is ${actual}, where ${expectedSha256} was written`);
 }
+
+/** A whole small object, or null where there is none. */
+export async function getIfThere(store: ObjectStore, ref: ObjectRef, options: CallOptions = {}): Promise<Buffer | null> {
+  try {
+    return await store.get(ref, options);
+  } catch (error) {
+    if (isTributaryError(error) && error.code === 'TRB-NO-SUCH-KEY') return null;
+    throw error;
+  }
+}

@@ -26,7 +26,10 @@ export interface MemoryRun {
 const quiet: Logger = { log: () => undefined, trace: () => undefined, debug: () => undefined, info: () => undefined, warn: () => undefined, error: () => undefined };
 
 /** No server is asked: a run of these tests has no search attributes, no lease and no plan of another run. */
-const noServer = { options: { namespace: 'default' }, connection: { operatorService: { listSearchAttributes: async () => ({ customAttributes: {} }) } } } as unknown as Client;
+const noServer = {
+  options: { namespace: 'default' }, connection: { operatorService: { listSearchAttributes: async () => ({ customAttributes: {} }) } },
+  workflowService: { describeNamespace: async () => ({ namespaceInfo: { id: 'namespace-id' } }) },
+} as unknown as Client;
 
 /** @param afterPlan what happens to the store between PLAN and WRITE */
 export async function runInMemory(

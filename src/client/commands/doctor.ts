@@ -1,10 +1,10 @@
-import { EXIT, TributaryError } from '../../contracts/errors.ts';
-import { locationInput, type Location } from '../../contracts/location.ts';
+import { EXIT } from '../../contracts/errors.ts';
 import type { Context } from '../context.ts';
 import { examineStores } from '../doctor/stores.ts';
 import { examineTemporal } from '../doctor/temporal.ts';
 import { examineMachine } from '../doctor/machine.ts';
 import type { Finding } from '../doctor/finding.ts';
+import { placeOf } from '../place.ts';
 import { renderDoctor } from '../render/doctor.ts';
 import { findWhere, storesOf } from '../where.ts';
 
@@ -16,8 +16,8 @@ interface DoctorFlags {
 /** `tributary doctor [SRC DST]`: every check is a small real call. @returns 0 where nothing is wrong, else the exit code of the first thing that is */
 export async function doctor(context: Context, source: string | undefined, target: string | undefined, flags: DoctorFlags): Promise<number> {
   const places = {
-    ...(source === undefined ? {} : { source: place(source, flags.sourceStore) }),
-    ...(target === undefined ? {} : { target: place(target, flags.targetStore) }),
+    ...(source === undefined ? {} : { source: placeOf(source, flags.sourceStore) }),
+    ...(target === undefined ? {} : { target: placeOf(target, flags.targetStore) }),
   };
   const config = context.config();
   const where = await findWhere(config);
@@ -28,10 +28,4 @@ export async function doctor(context: Context, source: string | undefined, targe
   ];
   context.output.answer(findings.map(({ exitCode: _, ...finding }) => finding), (style) => renderDoctor(findings, style));
   return findings.find(({ status }) => status === 'bad')?.exitCode ?? EXIT.ok;
-}
-
-function place(uri: string, store: string): Location {
-  const parsed = locationInput.safeParse({ uri, store });
-  if (!parsed.success) throw new TributaryError('TRB-INVALID-INPUT', `"${uri}" in store "${store}" is no place; write s3://bucket/prefix/`);
-  return parsed.data;
 }

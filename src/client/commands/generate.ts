@@ -1,10 +1,11 @@
 import { promisify } from 'node:util';
 import { gzip } from 'node:zlib';
-import { EXIT, TributaryError } from '../../contracts/errors.ts';
-import { formatS3Uri, locationInput, type Location } from '../../contracts/location.ts';
+import { EXIT } from '../../contracts/errors.ts';
+import { formatS3Uri, type Location } from '../../contracts/location.ts';
 import { planGenerated, renderGenerated, type GeneratedItem } from '../../core/generate.ts';
 import type { ObjectStore } from '../../stores/object-store.ts';
 import type { Context } from '../context.ts';
+import { placeOf } from '../place.ts';
 import { bytes, count, several } from '../render/numbers.ts';
 import { ensureBucket, withStores } from '../stores.ts';
 import { findWhere, storesOf } from '../where.ts';
@@ -23,16 +24,15 @@ const compress = promisify(gzip);
 /** `tributary generate DST`. Objects that are there already are written again, equal. @returns the exit code */
 export async function generate(context: Context, target: string, flags: GenerateFlags): Promise<number> {
   const { output } = context;
-  const parsed = locationInput.safeParse({ uri: target, store: flags.store });
-  if (!parsed.success) throw new TributaryError('TRB-INVALID-INPUT', `"${target}" in store "${flags.store}" is no place to write to; write s3://bucket/prefix/`);
+  const place = placeOf(target, flags.store);
   const config = context.config();
   const stores = storesOf(config, await findWhere(config));
   const made = await withStores(stores, async (open) => {
-    const store = open(parsed.data.store);
-    if (await ensureBucket(store, parsed.data.bucket)) output.say(`created the bucket ${parsed.data.bucket}`);
-    return fill(store, parsed.data, flags, (objects) => { output.say(`${count(objects)} of ${several(flags.objects, 'object')}`); });
+    const store = open(place.store);
+    if (await ensureBucket(store, place.bucket)) output.say(`created the bucket ${place.bucket}`);
+    return fill(store, place, flags, (objects) => { output.say(`${count(objects)} of ${several(flags.objects, 'object')}`); });
   });
-  const answer = { schema: 'tributary.generate/1', target: formatS3Uri(parsed.data), seed: flags.seed, ...made };
+  const answer = { schema: 'tributary.generate/1', target: formatS3Uri(place), seed: flags.seed, ...made };
   output.answer(answer, () => `wrote ${several(made.objects, 'object')}, ${several(made.lines, 'line')}, ${bytes(made.bytes)} under ${answer.target}`);
   return EXIT.ok;
 }

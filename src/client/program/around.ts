@@ -21,6 +21,13 @@ export function declareAround(program: Command, does: Does, version: string): vo
     .option('--seed <n>', 'what they are made up from', whole, 1).option('--store <name>', 'store of the target', 'default');
   does(generate, async (context, target = '') => (await import('../commands/generate.ts')).generate(context, target, generate.opts()));
 
+  const sweep = around('sweep', 'remove what ended runs left under a target: open uploads, and control data that is only needed to go on or to verify')
+    .argument('<target>', 's3://bucket/prefix/')
+    .option('--older-than <duration>', 'only what was begun or written longer ago than this (default: control data of 7d, uploads of any age)')
+    .option('-n, --dry-run', 'only show it').option('--yes', 'do not ask; where there is no terminal to ask on, nothing is removed without it')
+    .option('--target-store <name>', 'store of the target', 'default');
+  does(sweep, async (context, target = '') => (await import('../commands/sweep.ts')).sweep(context, target, sweep.opts()));
+
   const doctor = around('doctor', 'try what a run needs, and say how to mend what is missing')
     .argument('[source]', 's3://bucket/prefix/ to read').argument('[target]', 's3://bucket/prefix/ to write')
     .option('--source-store <name>', 'store of the source', 'default').option('--target-store <name>', 'store of the target', 'default');

@@ -36,11 +36,11 @@ describe('the command line', () => {
     [['merge', 'logs', 's3://merged/'], 'source: "logs" is not an S3 URI; write s3://bucket/prefix/'],
     [['merge', 's3://logs/', 's3://merged/', '--files-from', 'x'], '--files-from is not supported yet'],
     [['migrate', 's3://a/', 's3://b/', '--whatever', 'x'], '`tributary migrate` is not supported yet'],
-    [['sweep', '--help'], '`tributary sweep` is not supported yet'],
+    [['ingest', '--help'], '`tributary ingest` is not supported yet'],
     [['limit', 'a'], 'say what to change: --parallel-groups, --downloads, --uploads, --bwlimit or --tpslimit'],
     [['merge', 's3://logs/', 's3://merged/', '--detach'], '--detach needs a server that goes on without this command'],
     [['verify', 'logs', 's3://merged/'], '"logs" is not an S3 URI; write s3://bucket/prefix/'],
-    [['generate', 'logs'], '"logs" in store "default" is no place to write to; write s3://bucket/prefix/'],
+    [['generate', 'logs'], '"logs" in store "default" is no place; write s3://bucket/prefix/'],
     [['config', '--config', '/nowhere.yaml'], '/nowhere.yaml: the configuration file cannot be read'],
   ])('refuses %j before anything is started', async (argv, message) => {
     const { code, out, err } = await run(...argv);
@@ -53,7 +53,7 @@ describe('the command line', () => {
     const help = await run('--help');
     expect(help).toMatchObject({ code: 0, err: '' });
     for (const heading of ['Jobs:', 'Look at runs:', 'Steer runs:', 'Around runs:', 'Connection:', 'Output:']) expect(help.out).toContain(`\n${heading}\n`);
-    expect(help.out).not.toContain('sweep');
+    expect(help.out).not.toContain('ingest');
     expect((await run('merge', '--help')).out).toContain('--lines <n>');
     expect((await run('plan', 'merge', '--help')).out).toContain('--lines <n>');
     expect(await run('version')).toMatchObject({ code: 0, out: expect.stringMatching(/^\d+\.\d+\.\d+\n$/), err: '' });

@@ -22,7 +22,7 @@ describe('renderReference', () => {
 
   it('has every command that is built, and none that is not', () => {
     for (const name of ['merge', 'plan merge', 'apply', 'verify', 'runs', 'dev', 'doctor', 'completion']) expect(pages['commands.md']).toContain(`\n## tributary ${name}\n`);
-    expect(pages['commands.md']).not.toMatch(/sweep|--files-from/);
+    expect(pages['commands.md']).not.toMatch(/ingest|--files-from/);
   });
 
   it('has every key of the configuration, with its variable', () => {
@@ -64,7 +64,7 @@ describe('completion', () => {
     expect(await complete('complete', '--', 'merge', '--li')).toContain('--lines');
     expect(await complete('complete', '--', 'merge', '--verify', '')).toEqual(expect.arrayContaining(['none', 'size', 'content']));
     const commands = await complete('complete', '--', '');
-    for (const hidden of ['sweep', 'complete', 'completions']) expect(commands).not.toContain(hidden);
+    for (const hidden of ['ingest', 'complete', 'completions']) expect(commands).not.toContain(hidden);
     expect(commands).toContain('completion');
   });
 });
