@@ -18,7 +18,8 @@ export interface FollowOptions {
 /** The run's answer, or that the reader left first. */
 export type Followed = { readonly ended: true; readonly result: Report | PlanReport } | { readonly ended: false };
 
-const FIRST_LOOK_MS = 250;
+/** A run that is over by then needs no look. */
+const FIRST_LOOK_MS = 750;
 const SHORTEST_PAUSE_MS = 1_000;
 /** A look costs calls to the server: at most a third of the time goes into looking. */
 const PAUSE_PER_LOOK = 2;
@@ -27,7 +28,7 @@ const RETRY_MS = 1_000;
 /** @throws what the run failed with; what the worker in this process failed with */
 export async function follow(session: Session, run: Run, output: Output, options: FollowOptions): Promise<Followed> {
   const stop = new AbortController();
-  const display = new ProgressDisplay(output, parseDurationMs(options.stats) ?? 30_000);
+  const display = await ProgressDisplay.open(output, parseDurationMs(options.stats) ?? 30_000);
   // Whoever leaves takes back what was asked: a connection must not be closed under a call.
   const ask = async <T>(call: () => Promise<T>): Promise<T> => session.runs.client.withAbortSignal(stop.signal, call);
   const looking = ask(() => look(session, run, display, stop.signal));

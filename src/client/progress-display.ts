@@ -1,5 +1,5 @@
 /** Shows the progress of one run on stderr: redrawn in place on a terminal, else one line each `statsMs`. It owns what it has drawn. */
-import { createLogUpdate } from 'log-update';
+import type { createLogUpdate } from 'log-update';
 import type { LiveProgress } from './live-progress.ts';
 import type { Output } from './output.ts';
 import { renderProgress, renderProgressLine, type ProgressView } from './render/progress.ts';
@@ -14,11 +14,18 @@ export class ProgressDisplay {
   #toldMs: number;
   #told: string | null = null;
 
-  constructor(output: Output, statsMs: number) {
+  private constructor(output: Output, statsMs: number, redraw?: ReturnType<typeof createLogUpdate>) {
     this.#output = output;
     this.#statsMs = statsMs;
     this.#toldMs = Date.now();
-    if (output.isLive) this.#redraw = createLogUpdate(output.messageSink as unknown as NodeJS.WritableStream, { showCursor: true });
+    this.#redraw = redraw;
+  }
+
+  static async open(output: Output, statsMs: number): Promise<ProgressDisplay> {
+    if (!output.isLive) return new ProgressDisplay(output, statsMs);
+    // Loaded only where it draws: it takes longer than all else that this command loads of its own.
+    const { createLogUpdate } = await import('log-update');
+    return new ProgressDisplay(output, statsMs, createLogUpdate(output.messageSink as unknown as NodeJS.WritableStream, { showCursor: true }));
   }
 
   show(progress: LiveProgress): void {

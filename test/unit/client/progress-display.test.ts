@@ -11,17 +11,17 @@ beforeEach(() => {
 });
 afterEach(() => { jest.restoreAllMocks(); });
 
-function display(isTTY: boolean): { display: ProgressDisplay; stderr: MemorySink } {
+async function display(isTTY: boolean): Promise<{ display: ProgressDisplay; stderr: MemorySink }> {
   const stderr = new MemorySink({ isTTY });
   const output = new Output({ format: 'text', color: 'never', verbosity: 0 }, { stdout: new MemorySink(), stderr }, readEnvironment({ HOME: '/' }).terminal);
-  return { display: new ProgressDisplay(output, 30_000), stderr };
+  return { display: await ProgressDisplay.open(output, 30_000), stderr };
 }
 
 const withObjects = (doneObjects: number): ReturnType<typeof aProgress> => aProgress({ tally: { ...aProgress().tally, doneObjects } });
 
 describe('ProgressDisplay where it cannot redraw', () => {
-  it('says one line each 30 seconds, however often it looks', () => {
-    const { display: shown, stderr } = display(false);
+  it('says one line each 30 seconds, however often it looks', async () => {
+    const { display: shown, stderr } = await display(false);
     for (let second = 1; second <= 65; second += 1) {
       nowMs = 1_000_000 + second * 1_000;
       shown.show(withObjects(second));
@@ -29,8 +29,8 @@ describe('ProgressDisplay where it cannot redraw', () => {
     expect(stderr.text.trimEnd().split('\n').map((line) => line.replace(/,.*/, ''))).toEqual(['30s WRITE', '1m WRITE']);
   });
 
-  it('says at once, and once, what the run waits for, however often that is tried', () => {
-    const { display: shown, stderr } = display(false);
+  it('says at once, and once, what the run waits for, however often that is tried', async () => {
+    const { display: shown, stderr } = await display(false);
     for (const attempt of [1, 2, 3]) shown.show(aProgress({ waiting: `store default cannot be reached (mergeChunks, attempt ${attempt})` }));
     shown.trouble('no worker serves the queue tributary');
     shown.trouble('no worker serves the queue tributary');
@@ -38,8 +38,8 @@ describe('ProgressDisplay where it cannot redraw', () => {
     expect(stderr.text).toBe('waiting: store default cannot be reached (mergeChunks, attempt 1)\nwaiting: no worker serves the queue tributary\n');
   });
 
-  it('does not take back counts that have been shown', () => {
-    const { display: shown, stderr } = display(false);
+  it('does not take back counts that have been shown', async () => {
+    const { display: shown, stderr } = await display(false);
     shown.show(withObjects(12_000));
     nowMs += 31_000;
     shown.show(withObjects(11_000));
@@ -48,8 +48,8 @@ describe('ProgressDisplay where it cannot redraw', () => {
 });
 
 describe('ProgressDisplay on a terminal', () => {
-  it('draws the block, keeps it through trouble, and leaves nothing behind', () => {
-    const { display: shown, stderr } = display(true);
+  it('draws the block, keeps it through trouble, and leaves nothing behind', async () => {
+    const { display: shown, stderr } = await display(true);
     shown.show(aProgress());
     expect(stderr.text).toContain('Sources:  12,000 / 20,000, 60%');
     shown.trouble('no worker answered');
