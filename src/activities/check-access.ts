@@ -16,14 +16,17 @@ import { probeCapabilities } from '../stores/probe.ts';
 import { boundary } from './boundary.ts';
 import type { ActivityDeps } from './deps.ts';
 import { specText } from './run-artefacts.ts';
+import type { RunShares } from './run-shares.ts';
 
 /** A store that does not answer within this time at the start of a run is called unreachable. */
 const PATIENCE_MS = 4000;
 
-export function createCheckAccess(deps: ActivityDeps): ControlActivities['checkAccess'] {
+export function createCheckAccess(deps: ActivityDeps, shares: RunShares): ControlActivities['checkAccess'] {
   return ({ run, spec }) => boundary(async (signal) => {
-    const source = deps.stores.session(spec.source.store, { patience: PATIENCE_MS }).store;
-    const target = deps.stores.session(spec.target.store, { patience: PATIENCE_MS }).store;
+    shares.begin(run.id, spec.limits);
+    const options = { allowance: shares.allowanceOf(run.id), patience: PATIENCE_MS };
+    const source = deps.stores.session(spec.source.store, options).store;
+    const target = deps.stores.session(spec.target.store, options).store;
     await source.headBucket(spec.source.bucket, { signal });
     await target.headBucket(spec.target.bucket, { signal });
     await checkSource(source, spec, signal);

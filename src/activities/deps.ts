@@ -13,5 +13,7 @@ export interface ActivityDeps {
   readonly temporal: Client;
   readonly log: Logger;
   readonly metrics: Metrics;
+  /** Of this worker, as Temporal knows it. */
+  readonly identity: string;
   readonly heartbeatTimeoutMs: number;
 }

@@ -10,11 +10,12 @@ import { systemClock } from '../stores/clock.ts';
 import { boundary, interruption } from './boundary.ts';
 import type { ActivityDeps } from './deps.ts';
 import type { RunArtefacts } from './run-artefacts.ts';
+import type { RunShares } from './run-shares.ts';
 
-/** Bounds what history a long batch costs, and how long a call holds its share of limits that have changed elsewhere. */
+/** Bounds what history a long batch costs. */
 const CALL_MS = 10 * 60_000;
 
-export function createMergeChunks(deps: ActivityDeps, artefacts: RunArtefacts): DataActivities['mergeChunks'] {
+export function createMergeChunks(deps: ActivityDeps, artefacts: RunArtefacts, shares: RunShares): DataActivities['mergeChunks'] {
   return (input) => {
     const { info } = Context.current();
     // What the last attempt heartbeated is never behind what the workflow knows.
@@ -28,7 +29,8 @@ export function createMergeChunks(deps: ActivityDeps, artefacts: RunArtefacts): 
         Context.current().heartbeat(reached);
       };
       const deadline = AbortSignal.timeout(CALL_MS);
-      const merged = await merge(deps, artefacts, input, cursor, { signal, deadline, recovering: input.recovering || info.attempt > 1, checkpoint });
+      const merged = await shares.during(input.run.id, input.limits, signal, () =>
+        merge(deps, artefacts, input, cursor, { signal, deadline, recovering: input.recovering || info.attempt > 1, checkpoint }));
       checkpoint(merged.cursor);
       // Only a cancel may be answered by a result: on the server's own pause or reset that would count as completion.
       if (signal.aborted && !cursor.done && !Context.current().cancellationDetails?.cancelRequested) throw interruption(signal, { checkpoint: () => cursor });
@@ -49,9 +51,8 @@ async function merge(deps: ActivityDeps, artefacts: RunArtefacts, input: MergeCh
   const spec = await artefacts.spec(run, conditions.signal);
   const { reader } = await artefacts.plan(run, planHash, conditions.signal);
   const batch = await artefacts.batch(run, planHash, page, index, conditions.signal);
-  const rates = { requestsPerSecond: limits.requestsPerSecond, bytesPerSecond: limits.bytesPerSecond, patience: 'forever' as const };
-  const target = deps.stores.session(spec.target.store, rates);
-  const source = spec.source.store === spec.target.store ? target : deps.stores.session(spec.source.store, rates);
+  const target = artefacts.session(run, spec.target.store);
+  const source = spec.source.store === spec.target.store ? target : artefacts.session(run, spec.source.store);
   return mergeBatch({
     spec, stamp: run.stamp, batch, plan: reader, source, target, createOnce: run.createOnce, limits, onError, recovering: conditions.recovering,
     untilGroup, maySplit, records: new RunRecords(target.store, run.control, batchFolder(page, index)), slab: deps.slab, clock: systemClock,

@@ -17,9 +17,9 @@ import { assertAscending, createPlanner, type Planner } from '../core/planner.ts
 import { contentHash, getArtefact, putArtefact } from '../stores/artefacts.ts';
 import type { ObjectStore } from '../stores/object-store.ts';
 import { boundary, interruption } from './boundary.ts';
-import type { ActivityDeps } from './deps.ts';
 import { sourceSelection } from './own-output.ts';
 import { planPrefix, type RunArtefacts } from './run-artefacts.ts';
+import type { RunShares } from './run-shares.ts';
 
 const SEGMENT_ROWS = 50_000;
 const BATCHES_PER_FILE = 500;
@@ -28,14 +28,15 @@ const CALL_MS = 5 * 60_000;
 
 const EMPTY_TOTALS: PlanTotals = { objects: 0, bytes: 0, sources: 0, sourceBytes: 0, groups: 0, batches: 0, skipped: {}, listRequests: 0 };
 
-export function createPlanPage(deps: ActivityDeps, artefacts: RunArtefacts): ControlActivities['planPage'] {
-  return ({ run, segment }) => {
+export function createPlanPage(artefacts: RunArtefacts, shares: RunShares): ControlActivities['planPage'] {
+  return ({ run, segment, limits }) => {
+    shares.limit(run.id, limits);
     const heartbeat: unknown = Context.current().info.heartbeatDetails;
     let latest: PlanPageResult | null = isResult(heartbeat) ? heartbeat : null;
     return boundary(async (signal) => {
       const spec = await artefacts.spec(run, signal);
       const control = new Segments(artefacts.controlSession(run).store, run.control.bucket, planPrefix(spec, run));
-      const source = deps.stores.session(spec.source.store, { patience: 'forever' }).store;
+      const source = artefacts.session(run, spec.source.store).store;
       const endMs = Date.now() + CALL_MS;
       try {
         while (!latest?.done && Date.now() < endMs) {

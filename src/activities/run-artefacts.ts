@@ -11,6 +11,7 @@ import { PlanReader } from '../pipeline/plan-reader.ts';
 import { orAborted } from '../pipeline/waiting.ts';
 import { contentHash, getArtefact } from '../stores/artefacts.ts';
 import type { StoreRegistry, StoreSession } from '../stores/registry.ts';
+import type { RunShares } from './run-shares.ts';
 
 /** Runs whose artefacts are kept at once. */
 const RUNS_KEPT = 8;
@@ -29,22 +30,33 @@ export function planPrefix(spec: MergeSpec, run: RunRef): string {
 
 export class RunArtefacts {
   readonly #stores: StoreRegistry;
+  readonly #shares: RunShares;
   readonly #specs = new Map<string, MergeSpec>();
   readonly #plans = new Map<string, Promise<OpenedPlan>>();
 
-  constructor(stores: StoreRegistry) {
+  constructor(stores: StoreRegistry, shares: RunShares) {
     this.#stores = stores;
+    this.#shares = shares;
   }
 
-  /** A session on the store of a run's control data; retries as long as it takes. */
+  /** A session on the store of a run's control data. */
   controlSession(run: RunRef): StoreSession {
-    return this.#stores.session(run.control.store, { patience: 'forever' });
+    return this.session(run, run.control.store);
+  }
+
+  /** A session on a store for a run, within its limits; retries as long as it takes. */
+  session(run: RunRef, store: string): StoreSession {
+    return this.#stores.session(store, { allowance: this.#shares.allowanceOf(run.id), patience: 'forever' });
   }
 
   /** @throws TRB-PLAN-LOST */
   async spec(run: RunRef, signal: AbortSignal): Promise<MergeSpec> {
-    const known = this.#specs.get(run.specHash);
-    if (known) return known;
+    const spec = this.#specs.get(run.specHash) ?? await this.#readSpec(run, signal);
+    this.#shares.begin(run.id, spec.limits);
+    return spec;
+  }
+
+  async #readSpec(run: RunRef, signal: AbortSignal): Promise<MergeSpec> {
     const { bucket, prefix } = run.control;
     const bytes = await getArtefact(this.controlSession(run).store, { bucket, key: `${prefix}spec.json` }, run.specHash, { signal });
     // Its hash says that it is what `resolveSpec` made, so its shape needs no second look.

@@ -14,12 +14,14 @@ import type { ActivityDeps } from './deps.ts';
 import { sourceSelection } from './own-output.ts';
 import { reportOf, retryChain } from './retries.ts';
 import type { RunArtefacts } from './run-artefacts.ts';
+import type { RunShares } from './run-shares.ts';
 
 /** More findings than this say nothing more. */
 const MAX_FINDINGS = 10_000;
 
-export function createVerifyPage(artefacts: RunArtefacts): ControlActivities['verifyPage'] {
-  return ({ run, mode }) => {
+export function createVerifyPage(artefacts: RunArtefacts, shares: RunShares): ControlActivities['verifyPage'] {
+  return ({ run, mode, limits }) => {
+    shares.limit(run.id, limits);
     let looked = 0;
     return boundary(async (signal) => {
       const session = artefacts.controlSession(run);

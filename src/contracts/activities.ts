@@ -48,7 +48,7 @@ export interface ResolvedRun {
   readonly heartbeatTimeoutMs: number;
 }
 
-export interface PlanPageInput { readonly run: RunRef; /** The last segment written, or null at the start. */ readonly segment: string | null }
+export interface PlanPageInput { readonly run: RunRef; /** The last segment written, or null at the start. */ readonly segment: string | null; /** The run's. */ readonly limits: Limits }
 export interface PlanPageResult { readonly segment: string; readonly done: boolean; readonly totals: PlanTotals }
 
 export interface SealPlanInput { readonly run: RunRef; readonly segment: string }
@@ -65,7 +65,7 @@ export interface MergeChunksInput {
   readonly batch: number;
   /** Where to go on; null at the start. */
   readonly cursor: MergeCursor | null;
-  /** This call's share of the run's limits. */
+  /** The run's. */
   readonly limits: Limits;
   readonly onError: 'continue' | 'stop';
   /** Whether an earlier call died, so that it may have left uploads which the cursor does not name. */
@@ -81,7 +81,7 @@ export interface MergeChunksResult {
   readonly stalledAtGroup: number | null;
 }
 
-export interface VerifyPageInput { readonly run: RunRef; readonly mode: 'size' | 'content' }
+export interface VerifyPageInput { readonly run: RunRef; readonly mode: 'size' | 'content'; /** The run's. */ readonly limits: Limits }
 export interface VerifyPageResult { readonly differences: number; readonly requests: Requests }
 
 export interface WriteReportInput {

@@ -17,10 +17,11 @@ export const sizeBytes = z.union([
   }),
 ]);
 
-/** What a run may use. Every field can be changed while the run goes on (update `setLimits`). `"off"` lifts a rate limit. */
+/** What a run may use. Every field can be changed while the run goes on (update `setLimits`). `"off"` lifts a limit. */
 export const limitsInput = z.strictObject({
   parallelGroups: count('parallelGroups').max(500).optional().meta({ description: 'Batches of groups that are merged at the same time.', default: 8 }),
-  downloads: count('downloads').max(1000).optional().meta({ description: 'Requests that read sources at the same time, in one batch.', default: 25 }),
+  downloads: z.union([off, count('downloads').max(1000)]).optional().meta({
+    description: 'Requests that read sources at the same time, over the whole run. Without it, 25 in each batch.', default: 'off' }),
   uploads: count('uploads').max(1000).optional().meta({ description: 'Requests that write at the same time, in one batch.', default: 16 }),
   bytesPerSecond: z.union([off, sizeBytes.refine((n) => n >= 1024, 'bytesPerSecond must be at least 1KiB, or "off"')]).optional().meta({
     description: 'Source bytes read a second, over the whole run.', default: 'off' }),
@@ -30,13 +31,13 @@ export const limitsInput = z.strictObject({
 
 export type LimitsInput = z.input<typeof limitsInput>;
 
-/** Limits with every default filled in. Rates in units a second; null means no limit. */
+/** Limits of a run, with every default filled in. Rates in units a second; null means no limit. */
 export interface Limits {
   readonly parallelGroups: number;
-  readonly downloads: number;
+  readonly downloads: number | null;
   readonly uploads: number;
   readonly bytesPerSecond: number | null;
   readonly requestsPerSecond: number | null;
 }
 
-export const DEFAULT_LIMITS: Limits = { parallelGroups: 8, downloads: 25, uploads: 16, bytesPerSecond: null, requestsPerSecond: null };
+export const DEFAULT_LIMITS: Limits = { parallelGroups: 8, downloads: null, uploads: 16, bytesPerSecond: null, requestsPerSecond: null };

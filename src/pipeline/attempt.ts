@@ -31,6 +31,8 @@ import { StallWatch } from './stall-watch.ts';
 import { groupToken, UploadOpener, type AdoptedChunk } from './uploads.ts';
 import { orAborted } from './waiting.ts';
 
+/** Reads at the same time where the run sets no limit. */
+const DOWNLOADS = 25;
 /** Chunks begun and not published, for each upload lane: bounds what a kill makes to be done again. */
 const CHUNKS_PER_LANE = 4;
 /** Chunks that are not in the index: where it cannot be written, nothing goes on for long. */
@@ -146,7 +148,7 @@ export class BatchAttempt {
     this.#ahead = adopted.map(({ open }) => open);
     halt.throwIfAborted();
     const prefetch = new Prefetch({
-      store: source.store, bucket: spec.source.bucket, reservation, downloads: limits.downloads,
+      store: source.store, bucket: spec.source.bucket, reservation, downloads: limits.downloads ?? DOWNLOADS,
       decode: spec.compression.input === 'auto', keepFree: denseSlots(spec.partBytes),
       items: readingList({ ...reading, from: this.#from.low, untilGroup: this.#untilGroup, adopted }),
     });

@@ -17,7 +17,7 @@ export class StallWatch {
   constructor(prefetch: Prefetch, source: StoreSession, limits: Limits, clock: Clock) {
     this.#prefetch = prefetch;
     this.#source = source;
-    this.#isUnlimited = limits.bytesPerSecond === null && limits.requestsPerSecond === null;
+    this.#isUnlimited = limits.bytesPerSecond === null && limits.requestsPerSecond === null && limits.downloads === null;
     this.#clock = clock;
   }
 

@@ -1,15 +1,14 @@
 /**
  * The stores of this process by name, and sessions over them. A session belongs to one activity call: it counts the requests
- * it makes, keeps the call's share of the run's limits, and retries. The governor behind it is shared by all sessions of a store.
+ * it makes, keeps to what its run may ask for, and retries. The governor behind it is shared by all sessions of a store.
  */
 import type { Requests } from '../contracts/tally.ts';
+import type { Allowance } from './allowance.ts';
 import type { ObjectStore } from './object-store.ts';
 
 export interface SessionOptions {
-  /** Rates a second for this session; null or absent: no limit. */
-  readonly requestsPerSecond?: number | null;
-  /** Bytes received by `readInto`. */
-  readonly bytesPerSecond?: number | null;
+  /** What it shares with other sessions of its run. Default: no limits. */
+  readonly allowance?: Allowance;
   /** How long a transient failure is retried before it is thrown: `forever`, or milliseconds from the first failure of that request. */
   readonly patience: 'forever' | number;
 }

@@ -14,12 +14,12 @@
 import { crc32 } from '@node-rs/crc32';
 import { isTributaryError, TributaryError } from '../contracts/errors.ts';
 import type { Requests } from '../contracts/tally.ts';
+import { Allowance } from './allowance.ts';
 import { classifyStoreError, isThrottle, wrongAnswer, type FailedCall } from './classify.ts';
 import type { Clock } from './clock.ts';
 import type { Governor } from './governor.ts';
 import { InterruptedRead, type CallOptions, type CompleteRequest, type ObjectStore, type PartRequest, type PutRequest, type ReadRequest, type ReadResult } from './object-store.ts';
 import { OPERATIONS, type StoreOperation } from './operations.ts';
-import { Pacer } from './pacer.ts';
 import { whyNotRepeated, whyRefused, type Asking } from './refused-write.ts';
 import type { SessionOptions, StoreSession } from './registry.ts';
 import { backoffMs, isRetried, mayHaveActed } from './retry-policy.ts';
@@ -58,8 +58,7 @@ class Session {
   readonly #inner: ObjectStore;
   readonly #options: SessionOptions;
   readonly #deps: RetryDeps;
-  readonly #requestPacer: Pacer;
-  readonly #bytePacer: Pacer;
+  readonly #allowance: Allowance;
   /** What each waiting call waits for. */
   readonly #waits = new Map<symbol, string>();
 
@@ -67,8 +66,7 @@ class Session {
     this.#inner = inner;
     this.#options = options;
     this.#deps = deps;
-    this.#requestPacer = new Pacer(() => options.requestsPerSecond ?? Infinity, deps.clock);
-    this.#bytePacer = new Pacer(() => options.bytesPerSecond ?? Infinity, deps.clock);
+    this.#allowance = options.allowance ?? new Allowance(deps.clock);
   }
 
   waitingFor(): string | null {
@@ -100,8 +98,26 @@ class Session {
     };
   }
 
-  async #readInto(request: ReadRequest, into: Uint8Array, options: CallOptions): Promise<ReadResult> {
-    if (!this.#bytePacer.tryTake(request.lengthBytes)) await this.#bytePacer.take(request.lengthBytes, options.signal);
+  /** A range of an object is read in steps where bytes are limited. What is read whole is not: its checksum could not be seen. */
+  #readInto(request: ReadRequest, into: Uint8Array, options: CallOptions): Promise<ReadResult> {
+    const stepBytes = request.lengthBytes < request.sizeBytes ? this.#allowance.stepBytes : Infinity;
+    return request.lengthBytes <= stepBytes ? this.#readAtOnce(request, into, options) : this.#readInSteps(request, into, options, stepBytes);
+  }
+
+  async #readInSteps(request: ReadRequest, into: Uint8Array, options: CallOptions, stepBytes: number): Promise<ReadResult> {
+    for (let from = 0; from < request.lengthBytes; from += stepBytes) {
+      const step = { ...request, offset: request.offset + from, lengthBytes: Math.min(stepBytes, request.lengthBytes - from) };
+      try {
+        await this.#readAtOnce(step, into.subarray(from), options);
+      } catch (error) {
+        throw from > 0 && isTributaryError(error) ? afterBytes(error, from + Number(error.context['receivedBytes'] ?? 0)) : error;
+      }
+    }
+    return {};
+  }
+
+  async #readAtOnce(request: ReadRequest, into: Uint8Array, options: CallOptions): Promise<ReadResult> {
+    if (!this.#allowance.tryBytes(request.lengthBytes)) await this.#allowance.bytes(request.lengthBytes, options.signal);
     const at = { reachedBytes: 0, isDamaged: false };
     try {
       return await this.#withRetries('readInto', request, options, async (progress) => {
@@ -110,7 +126,8 @@ class Session {
         at.isDamaged = false;
         try {
           const room = into.subarray(at.reachedBytes, request.lengthBytes);
-          const result = await this.#inner.readInto(rest, room, options);
+          const read = (): Promise<ReadResult> => this.#inner.readInto(rest, room, options);
+          const result = await (this.#allowance.limitsDownloads ? this.#allowance.download(read, options.signal) : read());
           at.isDamaged = result.objectCrc32 !== undefined && result.objectCrc32 !== crc32(room);
           if (at.isDamaged) throw wrongAnswer(this.#call('readInto', request), 'other bytes than its checksum says');
           return result;
@@ -166,7 +183,7 @@ class Session {
     const { requestClass } = OPERATIONS[operation];
     const store = this.#inner.name;
     signal?.throwIfAborted();
-    if (!this.#requestPacer.tryTake(1)) await this.#requestPacer.take(1, signal);
+    if (!this.#allowance.tryRequest()) await this.#allowance.request(signal);
     if (isRetry || !governor.tryAdmit()) {
       if (governor.isThrottled()) await this.#waiting(`store ${store} throttles`, () => governor.admit(isRetry, signal));
       else await governor.admit(isRetry, signal);

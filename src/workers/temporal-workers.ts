@@ -14,14 +14,17 @@ export interface TemporalWorkersOptions {
   readonly config: ResolvedConfig;
   readonly connection: NativeConnection;
   readonly namespace: string;
+  /** Of this process, among all that work for the server. */
+  readonly identity: string;
 }
 
-function commonOptions({ config: { values, environment }, connection, namespace }: TemporalWorkersOptions) {
+function commonOptions({ config: { values, environment }, connection, namespace, identity }: TemporalWorkersOptions) {
   const { heartbeatTimeout, shutdownGrace } = values.worker;
   const { deploymentName, buildId } = environment.temporal;
   return {
     connection,
     namespace,
+    identity,
     // Calls are told to stop at once, so that all of the grace is theirs to hand over.
     shutdownGraceTime: 0,
     shutdownForceTime: shutdownGrace,

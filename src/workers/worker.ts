@@ -6,6 +6,8 @@
  * - The connection, the stores and the health server are closed after the last call has ended.
  * - It handles no signals and never ends the process: that is for process.ts.
  */
+import { randomBytes } from 'node:crypto';
+import { hostname } from 'node:os';
 import { Client } from '@temporalio/client';
 import type { Logger } from '@temporalio/common';
 import { Runtime, type NativeConnection, type Worker } from '@temporalio/worker';
@@ -127,8 +129,10 @@ export async function startWorker(options: StartOptions): Promise<RunningWorker>
     const connection = assembly.connection = await connectTemporal(temporal, log, signal);
     closers.push(() => connection.close());
     const client = new Client({ connection, namespace: temporal.namespace });
-    const shells = createActivities({ stores, slab, temporal: client, log, metrics, heartbeatTimeoutMs: worker.heartbeatTimeout });
-    const shared = { config, connection, namespace: temporal.namespace };
+    // Host and process alone are not enough: containers share both.
+    const identity = `${process.pid}@${hostname()}-${randomBytes(2).toString('hex')}`;
+    const shells = createActivities({ stores, slab, temporal: client, log, metrics, identity, heartbeatTimeoutMs: worker.heartbeatTimeout });
+    const shared = { config, connection, namespace: temporal.namespace, identity };
     const workers: Worker[] = [];
     if (worker.queues.includes('control')) {
       workers.push(await createControlWorker(shared, shells.control, await findWorkflowBundle(config.environment.paths.cache, log)));

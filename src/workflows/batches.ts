@@ -1,7 +1,6 @@
 /** The batches of one work page: a bounded window of `mergePrefix` children. */
 import { ParentClosePolicy, startChild } from '@temporalio/workflow';
 import type { RunRef } from '../contracts/activities.ts';
-import type { Limits } from '../contracts/limits.ts';
 import { addTally, emptyTally, type Tally } from '../contracts/tally.ts';
 import { bounded } from './bounded.ts';
 import type { Control } from './control.ts';
@@ -34,17 +33,16 @@ export async function runBatches(control: Control, input: BatchesInput, state: B
   const { run, planHash, page, batches, onError, heartbeatTimeoutMs } = input;
   const summaries = await callsWith(heartbeatTimeoutMs).short.describeBatches({ run, planHash, page });
   const window = (): number => Math.max(1, Math.min(control.limits.parallelGroups, batches));
-  const share = (limits: Limits): Limits => shareOf(limits, window());
   await bounded(batches, window, () => control.mayGoOn(), async (batch) => {
     state.running += 1;
     onChange();
     try {
       const tally = await control.withChild(() => startChild(mergePrefix, {
         workflowId: batchId(page, batch),
-        args: [{ run, planHash, page, batch, limits: share(control.limits), onError, heartbeatTimeoutMs, chains: WHOLE_BATCH }],
+        args: [{ run, planHash, page, batch, limits: control.limits, onError, heartbeatTimeoutMs, chains: WHOLE_BATCH }],
         staticSummary: summaries[batch] ?? `batch ${batch}`,
         parentClosePolicy: ParentClosePolicy.TERMINATE,
-      }), share);
+      }));
       state.tally = addTally(state.tally, tally);
       state.done += 1;
     } catch (error) {
@@ -55,10 +53,4 @@ export async function runBatches(control: Control, input: BatchesInput, state: B
       onChange();
     }
   }, () => { control.cancel(); });
-}
-
-/** Rates are of the whole run: each of those who work at the same time gets its share. */
-export function shareOf(limits: Limits, workers: number): Limits {
-  const part = (rate: number | null): number | null => (rate === null ? null : rate / workers);
-  return { ...limits, bytesPerSecond: part(limits.bytesPerSecond), requestsPerSecond: part(limits.requestsPerSecond) };
 }

@@ -111,8 +111,8 @@ export class Control {
     }
   }
 
-  /** Passes on what is asked of this workflow to a child, from its start on. `share` makes the child's limits of ours. */
-  async withChild<W extends Workflow>(start: () => Promise<ChildWorkflowHandle<W>>, share: (limits: Limits) => Limits): Promise<WorkflowResultType<W>> {
+  /** Passes on what is asked of this workflow to a child, from its start on. @param share makes the child's limits of ours */
+  async withChild<W extends Workflow>(start: () => Promise<ChildWorkflowHandle<W>>, share: (limits: Limits) => Limits = (limits) => limits): Promise<WorkflowResultType<W>> {
     const limitsAtStart = this.#limits;
     const started = await start();
     const child = getExternalWorkflowHandle(started.workflowId);

@@ -11,7 +11,7 @@ function refuse(message: string): never {
 }
 
 /**
- * `limits` with some of them changed. `"off"` or null lifts a rate.
+ * `limits` with some of them changed. `"off"` or null lifts a rate, and `downloads`.
  * @throws TRB-INVALID-INPUT. Never anything else: it also validates updates, before they are accepted
  */
 export function changedLimits(limits: Limits, changes: unknown): Limits {
@@ -20,7 +20,9 @@ export function changedLimits(limits: Limits, changes: unknown): Limits {
   if (entries.length === 0) refuse(`say which limits change: ${[...COUNTS, ...RATES].join(', ')}`);
   let changed: Limits = limits;
   for (const [name, value] of entries as [string, unknown][]) {
-    if (COUNTS.some((known) => known === name)) {
+    if (name === 'downloads' && isOff(value)) {
+      changed = { ...changed, downloads: null };
+    } else if (COUNTS.some((known) => known === name)) {
       if (!Number.isInteger(value) || (value as number) < 1 || (value as number) > 1000) refuse(`${name} is a whole number from 1 to 1000, not ${JSON.stringify(value)}`);
       changed = { ...changed, [name]: value };
     } else if (RATES.some((known) => known === name)) {
@@ -30,16 +32,20 @@ export function changedLimits(limits: Limits, changes: unknown): Limits {
   return changed;
 }
 
-/** Whether a message holds all limits. Shares of rates may be smaller than what a run may be limited to. */
+/** Whether a message holds all limits. */
 export function isLimits(value: unknown): value is Limits {
   if (typeof value !== 'object' || value === null) return false;
   const limits = value as Partial<Record<string, unknown>>;
-  return COUNTS.every((name) => Number.isInteger(limits[name]) && (limits[name] as number) >= 1)
+  return COUNTS.every((name) => (Number.isInteger(limits[name]) && (limits[name] as number) >= 1) || (name === 'downloads' && limits[name] === null))
     && RATES.every((name) => limits[name] === null || (typeof limits[name] === 'number' && limits[name] > 0));
 }
 
+function isOff(value: unknown): boolean {
+  return value === null || value === 'off';
+}
+
 function rate(name: string, value: unknown): number | null {
-  if (value === null || value === 'off') return null;
+  if (isOff(value)) return null;
   const parsed = typeof value === 'string' ? parseSizeBytes(value) : value;
   const least = name === 'bytesPerSecond' ? 1024 : 1;
   if (typeof parsed !== 'number' || !(parsed >= least)) refuse(`${name} is at least ${least} a second, or "off", not ${JSON.stringify(value)}`);

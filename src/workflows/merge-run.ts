@@ -6,7 +6,7 @@ import type { PlanTotals } from '../contracts/plan.ts';
 import type { PlanReport, Report } from '../contracts/report.ts';
 import { addRequests, addTally } from '../contracts/tally.ts';
 import { makeStamp } from '../core/names.ts';
-import { runBatches, shareOf } from './batches.ts';
+import { runBatches } from './batches.ts';
 import { bounded } from './bounded.ts';
 import { asFailure, tallyOfFailure } from './failures.ts';
 import { pageId } from './ids.ts';
@@ -79,7 +79,7 @@ async function makePlan(state: RunState, resolved: ResolvedRun): Promise<SealedP
   if (planHash !== null) return planned(state, await short.openPlan({ run, planHash }));
   for (let segment: string | null = null; await state.control.mayGoOn();) {
     const at: string | null = segment;
-    const page: PlanPageResult | null = await state.control.interruptible(() => walking.planPage({ run, segment: at }), () => null);
+    const page: PlanPageResult | null = await state.control.interruptible(() => walking.planPage({ run, segment: at, limits: state.control.limits }), () => null);
     if (!page) continue;
     segment = page.segment;
     state.planned(page.totals);
@@ -105,9 +105,7 @@ async function write(state: RunState, run: ResolvedRun, plan: SealedPlanRef): Pr
     await runBatches(control, { ...common, page: 0, batches: onlyPage }, state.batches, () => { state.show(); });
     return;
   }
-  const share = (limits: typeof control.limits): typeof limits => ({
-    ...shareOf(limits, PAGES_IN_FLIGHT), parallelGroups: Math.max(1, Math.ceil(limits.parallelGroups / PAGES_IN_FLIGHT)),
-  });
+  const share = (limits: typeof control.limits): typeof limits => ({ ...limits, parallelGroups: Math.max(1, Math.ceil(limits.parallelGroups / PAGES_IN_FLIGHT)) });
   await bounded(plan.workPages.length, () => PAGES_IN_FLIGHT, () => control.mayGoOn(), async (page) => {
     const batches = plan.workPages[page] ?? 0;
     try {
@@ -132,7 +130,7 @@ async function verify(state: RunState, resolved: ResolvedRun): Promise<number> {
   if (mode === 'none') return 0;
   state.enter('VERIFY');
   while (await state.control.mayGoOn()) {
-    const page: VerifyPageResult | null = await state.control.interruptible(() => callsOf(resolved).walking.verifyPage({ run, mode }), () => null);
+    const page: VerifyPageResult | null = await state.control.interruptible(() => callsOf(resolved).walking.verifyPage({ run, mode, limits: state.control.limits }), () => null);
     if (!page) continue;
     state.batches.tally = { ...state.batches.tally, requests: addRequests(state.batches.tally.requests, page.requests) };
     return page.differences;

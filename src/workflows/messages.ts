@@ -9,7 +9,7 @@ export const pauseSignal = defineSignal<[reason?: unknown]>(SIGNALS.pause);
 export const resumeSignal = defineSignal<[reason?: unknown]>(SIGNALS.resume);
 /** Ends the run with a report of what was done. */
 export const cancelSignal = defineSignal<[reason?: unknown]>(SIGNALS.cancel);
-/** From a parent to its children: their share of the limits. */
+/** From a parent to its children: the limits that hold for them. */
 export const limitsSignal = defineSignal<[limits: Limits]>(SIGNALS.limits);
 /** Changes some limits of a running run. Returns all of them. */
 export const setLimitsUpdate = defineUpdate<Limits, [changes: unknown]>(UPDATES.setLimits);

@@ -14,7 +14,7 @@ import { changedLimits } from './limits.ts';
 import { progressQuery, setLimitsUpdate } from './messages.ts';
 
 /** Until the spec is resolved nothing is limited by them. */
-const LIMITS_BEFORE_SPEC: Limits = { parallelGroups: 1, downloads: 1, uploads: 1, bytesPerSecond: null, requestsPerSecond: null };
+const LIMITS_BEFORE_SPEC: Limits = { parallelGroups: 1, downloads: null, uploads: 1, bytesPerSecond: null, requestsPerSecond: null };
 
 export class RunState {
   readonly identity: RunIdentity;
@@ -33,7 +33,7 @@ export class RunState {
     setHandler(setLimitsUpdate, (changes) => {
       this.control.setLimits(changedLimits(this.control.limits, changes));
       return this.control.limits;
-    }, { description: 'Change limits: {"downloads": 10, "bytesPerSecond": "50MiB"}; "off" lifts a rate.', validator: (changes) => { changedLimits(this.control.limits, changes); } });
+    }, { description: 'Change limits: {"downloads": 10, "bytesPerSecond": "50MiB"}; "off" lifts a limit.', validator: (changes) => { changedLimits(this.control.limits, changes); } });
   }
 
   get tally(): Tally {

@@ -15,12 +15,12 @@ export async function controlProbe(): Promise<string[]> {
   setHandler(finishedSignal, () => { finished = true; });
   const child = {
     workflowId: 'child',
-    signal: async (message: { readonly name: string }, limits?: { readonly downloads: number }) => { told.push(limits ? `${message.name} ${limits.downloads}` : message.name); },
+    signal: async (message: { readonly name: string }, limits?: { readonly downloads: number | null }) => { told.push(limits ? `${message.name} ${limits.downloads}` : message.name); },
     result: async () => { await condition(() => finished); },
   } as unknown as ChildWorkflowHandle<Workflow>;
   await control.withChild(async () => {
     await condition(() => started);
     return child;
-  }, (limits) => ({ ...limits, downloads: limits.downloads * 2 }));
+  }, (limits) => ({ ...limits, downloads: (limits.downloads ?? 0) * 2 }));
   return told;
 }

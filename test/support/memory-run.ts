@@ -39,7 +39,7 @@ export async function runInMemory(
   for (const [key, bytes] of sources) store.seed(SOURCE_BUCKET, key, bytes);
   const { control, data } = createActivities({
     stores: createRegistry({ default: { adapter: 'sdk', createOnce: 'probe' } }, { connect: () => store }),
-    slab: new Slab(128 * 2 ** 20), temporal: noServer, log: quiet, metrics: { add: () => undefined, set: () => undefined }, heartbeatTimeoutMs: 30_000,
+    slab: new Slab(128 * 2 ** 20), temporal: noServer, log: quiet, metrics: { add: () => undefined, set: () => undefined }, identity: 'this', heartbeatTimeoutMs: 30_000,
   });
   const call = <I, R>(activity: (input: I) => Promise<R>, argument: I): Promise<R> => new MockActivityEnvironment({ attempt: 1 }).run(activity, argument);
   const startedMs = Date.UTC(2026, 0, 2, 3, 4, 5);
@@ -47,8 +47,8 @@ export async function runInMemory(
   const raw: MergeInput = { ...input, source: `s3://${SOURCE_BUCKET}/`, target: `s3://${TARGET_BUCKET}/` };
   const resolved = await call(control.resolveSpec, { identity: { id: 'run', stamp, startedMs }, raw });
   const run = await call(control.checkAccess, { run: resolved.run, spec: resolved.spec });
-  let page = await call(control.planPage, { run, segment: null });
-  while (!page.done) page = await call(control.planPage, { run, segment: page.segment });
+  let page = await call(control.planPage, { run, segment: null, limits: resolved.limits });
+  while (!page.done) page = await call(control.planPage, { run, segment: page.segment, limits: resolved.limits });
   const { planHash, workPages } = await call(control.sealPlan, { run, segment: page.segment });
   afterPlan(store);
   let tally = emptyTally();

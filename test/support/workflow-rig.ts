@@ -7,6 +7,7 @@ import type { Client, WorkflowHandleWithFirstExecutionRunId } from '@temporalio/
 import { bundleWorkflowCode, DefaultLogger, Runtime, Worker, type WorkflowBundleOption } from '@temporalio/worker';
 import { TestWorkflowEnvironment } from '@temporalio/testing';
 import { ensureTemporalBinary } from '../../src/client/services/ensure-program.ts';
+import { PROMPT } from '../../src/client/services/temporal.ts';
 import { readEnvironment } from '../../src/config/environment.ts';
 import { QUEUES, SEARCH_ATTRIBUTES } from '../../src/contracts/names.ts';
 import { findWorkflowBundle } from '../../src/workers/bundle.ts';
@@ -124,7 +125,7 @@ export function useWorkflowRig({ serverArgs = [], workflows }: WorkflowRigOption
     const attributes = Object.values(SEARCH_ATTRIBUTES).flatMap((name) => ['--search-attribute', `${name}=Keyword`]);
     const env = await TestWorkflowEnvironment.createLocal({
       server: {
-        executable: { type: 'existing-path', path: await ensureTemporalBinary() }, extraArgs: [...attributes, ...serverArgs], log: { level: 'error', format: 'pretty' },
+        executable: { type: 'existing-path', path: await ensureTemporalBinary() }, extraArgs: [...attributes, ...PROMPT, ...serverArgs], log: { level: 'error', format: 'pretty' },
       },
     });
     rig = new WorkflowRig(env, workflows === undefined ? { codePath: await workflowBundle() } : await bundleWorkflowCode({ workflowsPath: workflows, logger: new DefaultLogger('WARN') }));

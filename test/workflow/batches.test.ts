@@ -54,11 +54,11 @@ describe('the window of a run', () => {
     });
   });
 
-  it('shares the rates of the run among those who work at the same time', async () => {
+  it('tells each batch the limits of the whole run: the workers share them', async () => {
     const fakes = createFakes([4, 2]);
     await rig().serve(fakes, async () => { await (await rig().start('shares', { limits: { parallelGroups: 4, bytesPerSecond: 8000, requestsPerSecond: 80 } })).result(); });
     // Two pages at a time, of two batches each.
-    for (const { limits } of fakes.of('mergeChunks')) expect(limits).toMatchObject({ bytesPerSecond: 2000, requestsPerSecond: 20 });
+    for (const { limits } of fakes.of('mergeChunks')) expect(limits).toMatchObject({ bytesPerSecond: 8000, requestsPerSecond: 80 });
   });
 });
 

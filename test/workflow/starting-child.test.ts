@@ -19,7 +19,7 @@ const cases: readonly { readonly before: readonly Message[]; readonly after: rea
   { before: [['cancel']], after: [['resume'], ['pause']], told: ['cancel'] },
   { before: [['pause'], ['cancel']], after: [], told: ['cancel'] },
   { before: [['limits', limits]], after: [], told: ['limits 10'] },
-  { before: [['limits', limits], ['pause']], after: [['limits', DEFAULT_LIMITS]], told: ['limits 10', 'pause', 'limits 50'] },
+  { before: [['limits', limits], ['pause']], after: [['limits', { ...limits, downloads: 25 }]], told: ['limits 10', 'pause', 'limits 50'] },
   { before: [], after: [['pause'], ['pause'], ['resume'], ['resume'], ['cancel'], ['cancel']], told: ['pause', 'resume', 'cancel'] },
 ];
 

@@ -91,7 +91,7 @@ export function addRunOptions(command: Command, names: readonly (keyof typeof RU
 export function addLimitOptions(command: Command): void {
   group(command, 'Limits:', [
     new Option('--parallel-groups <n>', 'batches of groups at the same time'),
-    new Option('--downloads <n>', 'requests that read, at the same time in a batch'),
+    new Option('--downloads <n>', 'requests that read at the same time; off lifts it'),
     new Option('--uploads <n>', 'requests that write, at the same time in a batch'),
     new Option('--bwlimit <size>', 'source bytes read a second, as 200M; off lifts it'),
     new Option('--tpslimit <n>', 'S3 requests a second; off lifts it'),

@@ -6,7 +6,7 @@ import { columns } from './table.ts';
 export function renderLimits(limits: Limits): string {
   return columns([
     ['parallel groups', count(limits.parallelGroups)],
-    ['downloads', count(limits.downloads)],
+    ['downloads', limits.downloads === null ? 'off' : count(limits.downloads)],
     ['uploads', count(limits.uploads)],
     ['bandwidth', limits.bytesPerSecond === null ? 'off' : `${bytes(limits.bytesPerSecond)}/s`],
     ['requests', limits.requestsPerSecond === null ? 'off' : `${count(limits.requestsPerSecond)}/s`],

@@ -54,9 +54,10 @@ describe('mergeInputOf', () => {
 });
 
 describe('limitsInputOf', () => {
-  it('takes off for a rate', () => {
+  it('takes off for what can be lifted', () => {
     expect(limitsInputOf({ bwlimit: 'off', tpslimit: 'off' })).toEqual({ bytesPerSecond: 'off', requestsPerSecond: 'off' });
     expect(limitsInputOf({})).toEqual({});
-    expect(() => limitsInputOf({ downloads: 'off' })).toThrow(/^--downloads/);
+    expect(limitsInputOf({ downloads: 'off' })).toEqual({ downloads: 'off' });
+    expect(() => limitsInputOf({ uploads: 'off' })).toThrow(/^--uploads/);
   });
 });

@@ -77,7 +77,7 @@ describe('renderDev', () => {
 
 describe('figures', () => {
   it('read well', () => {
-    expect(renderLimits({ ...DEFAULT_LIMITS, bytesPerSecond: 2 ** 20 })).toBe('parallel groups  8\ndownloads        25\nuploads          16\nbandwidth        1 MiB/s\nrequests         off');
+    expect(renderLimits({ ...DEFAULT_LIMITS, bytesPerSecond: 2 ** 20 })).toBe('parallel groups  8\ndownloads        off\nuploads          16\nbandwidth        1 MiB/s\nrequests         off');
     expect([several(1, 'retry'), several(2, 'retry'), several(1_000, 'batch'), several(0, 'line')]).toEqual(['1 retry', '2 retries', '1,000 batches', '0 lines']);
     expect([bytes(0), bytes(1536), bytes(5 * 2 ** 30)]).toEqual(['0 B', '1.5 KiB', '5 GiB']);
     expect([duration(0), duration(936), duration(1_500), duration(90_500), duration(3_661_000)]).toEqual(['0ms', '936ms', '1.5s', '1m 30s', '1h 1m']);
