@@ -18,6 +18,7 @@ import { slotsPerCall } from '../pipeline/call-slots.ts';
 import { Slab, SLOT_BYTES } from '../pipeline/slab.ts';
 import { createRegistry } from '../stores/create-registry.ts';
 import type { StoreRegistry } from '../stores/registry.ts';
+import { reportBacklog } from './backlog.ts';
 import { findWorkflowBundle } from './bundle.ts';
 import { connectTemporal } from './connect.ts';
 import { serveHealth } from './health.ts';
@@ -146,6 +147,7 @@ export async function startWorker(options: StartOptions): Promise<RunningWorker>
   }
 
   closers.push(exportMetrics(metrics, memory.budget, () => slab.heldBytes));
+  if (config.values.metrics.port !== undefined && assembly.connection) closers.push(reportBacklog(assembly.connection, temporal.namespace, metrics, log));
   const stopped = runAll(assembly.workers).finally(closeAll);
   log.info('worker is ready', { queues: worker.queues.join(','), address: temporal.address, dataSlots: slots, residentMiB: Math.round(process.memoryUsage.rss() / 2 ** 20) });
   return {
