@@ -6,8 +6,9 @@ import { QUEUES } from '../contracts/names.ts';
 
 const ASK_EACH_MS = 5000;
 const TIMEOUT_MS = 4000;
-/** TASK_QUEUE_TYPE_ACTIVITY. */
-const ACTIVITIES = 2;
+type QueueType = NonNullable<Parameters<NativeConnection['workflowService']['describeTaskQueue']>[0]['taskQueueType']>;
+// The SDK exports the type of these numbers, and not the numbers.
+const ACTIVITIES = 2 as unknown as QueueType;
 
 /** Asks until it is stopped. @returns stops */
 export function reportBacklog(connection: NativeConnection, namespace: string, metrics: Metrics, log: Logger): () => void {

@@ -147,7 +147,7 @@ export async function startWorker(options: StartOptions): Promise<RunningWorker>
   }
 
   closers.push(exportMetrics(metrics, memory.budget, () => slab.heldBytes));
-  if (config.values.metrics.port !== undefined && assembly.connection) closers.push(reportBacklog(assembly.connection, temporal.namespace, metrics, log));
+  if (config.values.metrics.port !== undefined) closers.push(reportBacklog(assembly.connection, temporal.namespace, metrics, log));
   const stopped = runAll(assembly.workers).finally(closeAll);
   log.info('worker is ready', { queues: worker.queues.join(','), address: temporal.address, dataSlots: slots, residentMiB: Math.round(process.memoryUsage.rss() / 2 ** 20) });
   return {

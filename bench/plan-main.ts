@@ -81,7 +81,8 @@ async function compare(sizes: readonly number[]): Promise<boolean> {
       const [times, more, grownBytes] = [keys / before.keys, seconds / before.seconds, peakBytes - first.peakBytes];
       const [isLinear, isFlat] = [more <= times * LINEAR, grownBytes <= FLAT_BYTES];
       isGood &&= isLinear && isFlat;
-      process.stdout.write(`${' '.repeat(14)}${times.toFixed(1)} × the keys, ${more.toFixed(2)} × the time (${isLinear ? 'linear' : 'NOT LINEAR'}); memory ${(grownBytes / MIB).toFixed(0)} MiB more than the smallest (${isFlat ? 'flat' : 'NOT FLAT'})\n`);
+      process.stdout.write(`${' '.repeat(14)}${times.toFixed(1)} × the keys, ${more.toFixed(2)} × the time (${isLinear ? 'linear' : 'NOT LINEAR'}); `
+        + `memory ${(grownBytes / MIB).toFixed(0)} MiB more than the smallest (${isFlat ? 'flat' : 'NOT FLAT'})\n`);
     }
     all.push(planned);
   }
