@@ -1,19 +1,23 @@
 /**
  * `npm run soak -- --runs N --seed S`: merges with real servers and workers, each run with its own mix of faults drawn from a seed. Prints
- * each run with its faults and its verdict, and at the end a summary in Markdown. `--only SEED` plays one run again.
+ * each run with its faults and its verdict, and at the end a summary in Markdown. `--parallel N` plays so many at a time, since a run
+ * mostly waits; `--only SEED` plays one run again.
  */
 import { mkdtemp, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { historyToJSON } from '@temporalio/common/lib/proto-utils.js';
+import pLimit from 'p-limit';
 import { seedOf } from '../src/core/random.ts';
 import { startFaultRig, type FaultRig } from '../test/support/fault-rig.ts';
 import { drawSoakPlan } from '../test/support/soak-plan.ts';
 import { describeVerdict, playSoakPlan, type SoakVerdict } from '../test/support/soak-run.ts';
 import { summarizeSoak } from '../test/support/soak-summary.ts';
 
-const { values } = parseArgs({ options: { runs: { type: 'string', default: '20' }, seed: { type: 'string', default: '1' }, only: { type: 'string' } } });
+const { values } = parseArgs({
+  options: { runs: { type: 'string', default: '20' }, seed: { type: 'string', default: '1' }, parallel: { type: 'string', default: '2' }, only: { type: 'string' } },
+});
 const number = (name: string, text: string): number => {
   const value = Number(text);
   if (!Number.isInteger(value) || value < 0) throw new Error(`--${name} is a whole number, not ${text}`);
@@ -22,18 +26,19 @@ const number = (name: string, text: string): number => {
 const seeds = values.only === undefined
   ? Array.from({ length: number('runs', values.runs) }, (_, run) => seedOf(number('seed', values.seed), run))
   : [number('only', values.only)];
+const rigs = new Set<FaultRig>();
 
 /** A rig a run: servers and their logs stay small, and no run can spoil the next. */
-async function playAlone(seed: number, id: string, onRig: (rig: FaultRig | undefined) => void): Promise<SoakVerdict> {
+async function playAlone(seed: number, id: string): Promise<SoakVerdict> {
   const rig = await startFaultRig(seed);
-  onRig(rig);
+  rigs.add(rig);
   try {
     await rig.buckets.create('logs', 'merged');
     const verdict = await playSoakPlan(rig, drawSoakPlan(seed), id);
-    if (verdict.findings.length > 0) process.stdout.write(`     traces of the next one are in ${await keepTraces(rig, seed, id)}\n`);
+    if (verdict.findings.length > 0) process.stdout.write(`     traces of seed ${seed} are in ${await keepTraces(rig, seed, id)}\n`);
     return verdict;
   } finally {
-    onRig(undefined);
+    rigs.delete(rig);
     await rig.stop();
   }
 }
@@ -51,18 +56,19 @@ async function keepTraces(rig: FaultRig, seed: number, id: string): Promise<stri
   return folder;
 }
 
-let current: FaultRig | undefined;
 for (const signal of ['SIGINT', 'SIGTERM'] as const) {
   process.on(signal, () => {
-    void (current?.stop() ?? Promise.resolve()).finally(() => process.exit(130));
+    void Promise.all([...rigs].map((rig) => rig.stop())).finally(() => process.exit(130));
   });
 }
 
-const verdicts: SoakVerdict[] = [];
-for (const [index, seed] of seeds.entries()) {
-  const verdict = await playAlone(seed, `run-${index + 1}`, (rig) => { current = rig; });
-  verdicts.push(verdict);
+const startedMs = Date.now();
+const lane = pLimit(Math.max(1, number('parallel', values.parallel)));
+const verdicts = await Promise.all(seeds.map((seed, index) => lane(async () => {
+  const verdict = await playAlone(seed, `run-${index + 1}`);
   process.stdout.write(`${String(index + 1).padStart(4)} ${describeVerdict(verdict)}\n`);
-}
-process.stdout.write(`\n${summarizeSoak(verdicts, values.only === undefined ? `--runs ${values.runs} --seed ${values.seed}` : `--only ${values.only}`)}\n`);
+  return verdict;
+})));
+const how = values.only === undefined ? `--runs ${values.runs} --seed ${values.seed}` : `--only ${values.only}`;
+process.stdout.write(`\n${summarizeSoak(verdicts, how, (Date.now() - startedMs) / 1000)}\n`);
 process.exitCode = verdicts.some(({ findings }) => findings.length > 0) ? 1 : 0;

@@ -66,7 +66,9 @@ class Play {
   readonly #mark: number;
   #workers: Program[] = [];
   #sources = new Map<string, Buffer>();
+  /** Sources that were denied, deleted or changed; only these may fail. */
   #tampered = new Set<string>();
+  #denied: readonly string[] = [];
   #over = false;
 
   constructor(rig: FaultRig, plan: SoakPlan, id: string) {
@@ -82,6 +84,7 @@ class Play {
     const prefix = `${this.#id}/`;
     this.#sources = await (load === 'big' ? fillBig : fillMany)(this.#rig.buckets, prefix, seed, sources);
     const denied = this.#pickSources(this.#plan.denied);
+    this.#denied = denied;
     this.#rig.proxy.schedule.add({
       when: ({ operation, bucket, key }) => operation === 'GetObject' && bucket === 'logs' && denied.includes(key.slice(prefix.length)), fault: { kind: 'answer', status: 403, code: 'AccessDenied' },
     });
@@ -124,6 +127,7 @@ class Play {
     const uploads = new Set(requests.filter(({ operation }) => operation === 'UploadPart').map(({ query }) => query.get('uploadId')));
     return [
       ...unexplained,
+      ...this.#denied.filter((key) => !cancelled && !failures.has(key)).map((key) => `${key} was denied, and is not on record`),
       ...(cancelled === (this.#plan.cancelledAt !== null) || !cancelled ? [] : ['it was cancelled, and nobody asked for it']),
       ...(cancelled ? await checkCancelled(buckets, { report, sources, options }) : await checkRun(buckets, { report, sources, options })),
       ...writtenTwice(requests),

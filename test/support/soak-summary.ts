@@ -9,8 +9,8 @@ const PROMISES: readonly (readonly [name: string, finding: RegExp])[] = [
   ['parts sent again although acknowledged', /^part /],
 ];
 
-/** The outcome of a soak as Markdown, as it can stand in the documentation. @param how the arguments that repeat it */
-export function summarizeSoak(verdicts: readonly SoakVerdict[], how: string): string {
+/** The outcome of a soak as Markdown, as it can stand in the documentation. @param how the arguments that repeat it @param seconds that it took as a whole */
+export function summarizeSoak(verdicts: readonly SoakVerdict[], how: string, seconds: number): string {
   const sum = (of: (verdict: SoakVerdict) => number): number => verdicts.reduce((total, verdict) => total + of(verdict), 0);
   const gibibytes = (bytes: number): string => `${(bytes / 2 ** 30).toFixed(2)} GiB`;
   const events = new Map<string, number>();
@@ -27,7 +27,7 @@ export function summarizeSoak(verdicts: readonly SoakVerdict[], how: string): st
   const rows: readonly (readonly [string, string])[] = [
     ['runs', `${verdicts.length}: ${[...statuses].map(([status, of]) => `${of.length} ${status}`).join(', ')}`],
     ['passed', String(verdicts.filter((verdict) => verdict.findings.length === 0).length)],
-    ['merged', `${gibibytes(sum((verdict) => verdict.mergedBytes))} in ${(sum(({ seconds }) => seconds) / 60).toFixed(0)} min`],
+    ['merged', `${gibibytes(sum((verdict) => verdict.mergedBytes))} in ${(seconds / 60).toFixed(0)} min`],
     ['events drawn', counted(events)],
     ['runs with requests that met', counted(storms)],
     ['requests that met a fault', String(sum(({ faults }) => faults))],
