@@ -33,14 +33,13 @@ const SETTLED_MS = 10_000;
 interface Share {
   readonly tally: Tally;
   readonly underwayBytes: number;
-  readonly callsRunning: number;
   readonly waiting: string | null;
 }
 
-const NOTHING: Share = { tally: emptyTally(), underwayBytes: 0, callsRunning: 0, waiting: null };
+const NOTHING: Share = { tally: emptyTally(), underwayBytes: 0, waiting: null };
 
 const add = (a: Share, b: Share): Share => ({
-  tally: addTally(a.tally, b.tally), underwayBytes: a.underwayBytes + b.underwayBytes, callsRunning: a.callsRunning + b.callsRunning, waiting: a.waiting ?? b.waiting,
+  tally: addTally(a.tally, b.tally), underwayBytes: a.underwayBytes + b.underwayBytes, waiting: a.waiting ?? b.waiting,
 });
 
 /** @throws what the query throws: no worker answers within five seconds, the run does not exist, the server is away */
@@ -53,8 +52,6 @@ export async function liveProgress(client: Client, id: string): Promise<LiveProg
   return {
     ...progress,
     tally: addTally(progress.tally, share.tally),
-    // The root has no calls of its own while it writes: it is paused when the calls of its batches have returned.
-    state: progress.state === 'paused' && share.callsRunning > 0 ? 'pausing' : progress.state,
     underwayBytes: share.underwayBytes,
     waiting: share.waiting,
   };
@@ -71,7 +68,7 @@ class Tree {
   /** What the pending calls and children of a workflow add to its own counts. */
   async walk(id: string): Promise<Share> {
     const { raw } = await this.#limit(async () => this.#client.workflow.getHandle(id).describe());
-    const calls = (raw.pendingActivities ?? []).map((call): Share => ({ ...NOTHING, callsRunning: 1, waiting: reason(call) }));
+    const calls = (raw.pendingActivities ?? []).map((call): Share => ({ ...NOTHING, waiting: reason(call) }));
     const children = await Promise.all((raw.pendingChildren ?? []).map(async ({ workflowId, workflowTypeName }) => {
       if (workflowTypeName === WORKFLOWS.mergePage) return this.#page(workflowId ?? '');
       return workflowTypeName === WORKFLOWS.mergePrefix ? this.#batch(workflowId ?? '') : NOTHING;
@@ -95,7 +92,6 @@ class Tree {
     return {
       tally: known.lines > beaten.lines || known.doneObjects > beaten.doneObjects ? known : beaten,
       underwayBytes: cursors.reduce((sum, { open, low }) => sum + (open.at(-1)?.at ?? low).offset, 0),
-      callsRunning: calls.length,
       waiting: calls.map(reason).find((one) => one !== null) ?? null,
     };
   }

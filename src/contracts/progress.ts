@@ -11,7 +11,7 @@ export interface Progress {
   readonly source: string;
   readonly target: string;
   readonly phase: Phase;
-  /** `pausing` while running calls still stop. */
+  /** `pausing` while running calls, also those of batches, still stop. */
   readonly state: 'running' | 'pausing' | 'paused' | 'cancelling' | 'ended';
   readonly startedMs: number;
   /** Grows while PLAN goes on; `sources` of them will be read. */

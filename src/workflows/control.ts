@@ -7,14 +7,16 @@
  * K3. A change that arrives while a call is starting or a child is being started is not missed.
  * K4. What was asked of this workflow reaches a child in the same order: each message waits until the one before has arrived. (The server
  *     delivers those that are under way together in any order.)
+ * K5. It is paused, not pausing, only when no call of it runs, none of its children's, and so on down: a child says so once it has stopped,
+ *     and for which pause, so that a late word of an earlier one is none of a later one.
  */
 import {
-  ActivityFailure, ApplicationFailure, CancellationScope, condition, getExternalWorkflowHandle, isCancellation, log, setHandler, TimeoutFailure,
+  ActivityFailure, ApplicationFailure, CancellationScope, condition, getExternalWorkflowHandle, isCancellation, log, setHandler, TimeoutFailure, workflowInfo,
   type ChildWorkflowHandle, type ExternalWorkflowHandle, type Workflow, type WorkflowResultType,
 } from '@temporalio/workflow';
 import type { Limits } from '../contracts/limits.ts';
 import { isLimits } from './limits.ts';
-import { cancelSignal, limitsSignal, pauseSignal, resumeSignal } from './messages.ts';
+import { cancelSignal, limitsSignal, pauseSignal, resumeSignal, stoppedSignal } from './messages.ts';
 
 /** Told as any workflow is: a run that was reset keeps its children, but the server takes no message to them as to its own. */
 type Child = ExternalWorkflowHandle;
@@ -25,23 +27,36 @@ interface Told {
   readonly share: (limits: Limits) => Limits;
   /** When the last message to it has arrived. */
   last: Promise<void>;
+  /** The latest pause of ours that it has stopped for. */
+  stopped: number;
 }
 
 export class Control {
   #limits: Limits;
   #paused = false;
   #cancelled = false;
+  /** How often this was paused; how often its parent was when it asked for the last one. */
+  #pauses = 0;
+  #asked = 0;
+  /** The pause that the parent was told to be over with. */
+  #said = 0;
+  /** Children that are being started. */
+  #starting = 0;
   readonly #scopes = new Set<CancellationScope>();
   readonly #children = new Map<Child, Told>();
 
   /** Registers the handlers. To be made before the first await of a workflow. */
   constructor(limits: Limits) {
     this.#limits = limits;
-    setHandler(pauseSignal, () => { this.pause(); }, { description: 'Stop all requests within seconds and keep what was acknowledged.' });
+    setHandler(pauseSignal, (asked) => { this.pause(asked); }, { description: 'Stop all requests within seconds and keep what was acknowledged.' });
     setHandler(resumeSignal, () => { this.resume(); }, { description: 'Go on from the exact point.' });
     setHandler(cancelSignal, () => { this.cancel(); }, { description: 'End the run with a report of what was done.' });
     // People can send it too, and anything with it.
     setHandler(limitsSignal, (changed: unknown) => { if (isLimits(changed)) this.setLimits(changed); });
+    setHandler(stoppedSignal, (childId, pause) => {
+      for (const [child, told] of this.#children) if (child.workflowId === childId && Number.isInteger(pause)) told.stopped = Math.max(told.stopped, pause);
+      this.#sayStopped();
+    });
     // A cancel request of the server (`temporal workflow cancel`, the UI) is the same as the signal. It cancels the scope that this
     // runs in too, from which children could no longer be told.
     CancellationScope.current().cancelRequested.catch(() => CancellationScope.nonCancellable(async () => { this.cancel(); }));
@@ -55,13 +70,17 @@ export class Control {
   get state(): 'running' | 'pausing' | 'paused' | 'cancelling' {
     if (this.#cancelled) return 'cancelling';
     if (!this.#paused) return 'running';
-    return this.#scopes.size > 0 ? 'pausing' : 'paused';
+    return this.#isStill() ? 'paused' : 'pausing';
   }
 
-  pause(): void {
+  /** @param asked what the message says; a parent says which of its pauses this is */
+  pause(asked?: unknown): void {
     if (this.#paused || this.#cancelled) return;
     this.#paused = true;
-    this.#interrupt((child) => child.signal(pauseSignal));
+    this.#pauses += 1;
+    this.#asked = pauseNumber(asked);
+    this.#interrupt(this.#pauseMessage());
+    this.#sayStopped();
   }
 
   resume(): void {
@@ -108,30 +127,51 @@ export class Control {
       throw error;
     } finally {
       this.#scopes.delete(scope);
+      this.#sayStopped();
     }
   }
 
   /** Passes on what is asked of this workflow to a child, from its start on. @param share makes the child's limits of ours */
   async withChild<W extends Workflow>(start: () => Promise<ChildWorkflowHandle<W>>, share: (limits: Limits) => Limits = (limits) => limits): Promise<WorkflowResultType<W>> {
     const limitsAtStart = this.#limits;
-    const started = await start();
+    this.#starting += 1;
+    const started = await start().finally(() => { this.#starting -= 1; });
     const child = getExternalWorkflowHandle(started.workflowId);
-    const told: Told = { share, last: Promise.resolve() };
+    const told: Told = { share, last: Promise.resolve(), stopped: 0 };
     this.#children.set(child, told);
     const limits = this.#limits;
     if (limits !== limitsAtStart) this.#tellOne(child, told, () => child.signal(limitsSignal, share(limits)));
     if (this.#cancelled) this.#tellOne(child, told, () => child.signal(cancelSignal));
-    else if (this.#paused) this.#tellOne(child, told, () => child.signal(pauseSignal));
+    else if (this.#paused) this.#tellOne(child, told, this.#pauseMessage());
     try {
       return await started.result();
     } finally {
       this.#children.delete(child);
+      this.#sayStopped();
     }
   }
 
   /** Has the running calls return with what they have: whoever made them goes on from there. */
   interruptCalls(): void {
     for (const scope of this.#scopes) scope.cancel();
+  }
+
+  #isStill(): boolean {
+    return this.#scopes.size === 0 && this.#starting === 0 && [...this.#children.values()].every(({ stopped }) => stopped === this.#pauses);
+  }
+
+  #pauseMessage(): Message {
+    const pause = this.#pauses;
+    return (child) => child.signal(pauseSignal, { pause });
+  }
+
+  /** Tells the parent, once a pause, that nothing moves here any more. */
+  #sayStopped(): void {
+    const { parent, workflowId } = workflowInfo();
+    if (!parent || !this.#paused || this.#said === this.#pauses || !this.#isStill()) return;
+    this.#said = this.#pauses;
+    CancellationScope.nonCancellable(() => getExternalWorkflowHandle(parent.workflowId).signal(stoppedSignal, workflowId, this.#asked))
+      .catch((error: unknown) => { log.debug('the parent took no message', { error }); });
   }
 
   #interrupt(message: Message): void {
@@ -148,4 +188,8 @@ export class Control {
       // A child that has just ended needs no message.
       .catch((error: unknown) => { log.debug('a child took no message', { child: child.workflowId, error }); });
   }
+}
+
+function pauseNumber(asked: unknown): number {
+  return typeof asked === 'object' && asked !== null && 'pause' in asked && typeof asked.pause === 'number' ? asked.pause : 0;
 }

@@ -71,10 +71,10 @@ export function drawSoakPlan(seed: number): SoakPlan {
   });
   return {
     seed, load,
-    sources: load === 'big' ? 6 + random.below(12) : 80 + random.below(200),
+    sources: load === 'big' ? 6 + random.below(12) : 60 + random.below(140),
     workers: 1 + random.below(2),
     events: events.filter(({ what }) => what.kind !== 'abort upload' || load === 'big').sort((a, b) => a.at - b.at),
-    storms, stormMs: seconds(random, 5, 20),
+    storms, stormMs: seconds(random, 4, 14),
     denied: random.below(3), deleted: random.below(2), changed: random.below(2),
     cancelledAt: random.chance(0.08) ? random.below(90) / 100 : null,
   };

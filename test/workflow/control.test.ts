@@ -5,7 +5,7 @@ import { Context } from '@temporalio/activity';
 import type { MergeChunksInput, MergeChunksResult } from '../../src/contracts/activities.ts';
 import type { Limits } from '../../src/contracts/limits.ts';
 import type { BranchProgress, Progress } from '../../src/contracts/progress.ts';
-import { createFakes, cursorAfter, interrupted, linesAt, mergedBatch, untilInterrupted, type Activities, type Fakes } from '../support/fake-activities.ts';
+import { createFakes, cursorAfter, interrupted, linesAt, mergedBatch, untilInterrupted, type Activities } from '../support/fake-activities.ts';
 import { createGate } from '../support/gate.ts';
 import { until } from '../support/until.ts';
 import { useWorkflowRig } from '../support/workflow-rig.ts';
@@ -14,12 +14,6 @@ const rig = useWorkflowRig();
 
 const progress = (run: WorkflowHandle): Promise<Progress> => run.query<Progress>('progress');
 const inState = (run: WorkflowHandle, state: Progress['state']): Promise<Progress> => until(() => progress(run), (now) => now.state === state);
-
-/** Resolves when the workflow of every batch so far is paused. */
-async function batchesPaused({ calls }: Fakes): Promise<void> {
-  const batches = new Set(calls.filter(({ name }) => name === 'mergeChunks').map(({ workflowId }) => workflowId));
-  for (const id of batches) await until(() => rig().client.workflow.getHandle(id).query<BranchProgress>('progress'), ({ state }) => state === 'paused');
-}
 
 /** The first call of each batch is interrupted, the next merges it to its end. */
 const interruptedOnce = (input: MergeChunksInput): Promise<MergeChunksResult> => (input.cursor === null ? interrupted(input) : Promise.resolve(mergedBatch(linesAt(input) + 1)));
@@ -33,7 +27,6 @@ describe('pause and resume', () => {
       await until(() => fakes.of('mergeChunks').length, (calls) => calls === 3);
       await run.signal('pause');
       await inState(run, 'paused');
-      await batchesPaused(fakes);
       expect(fakes.of('mergeChunks')).toHaveLength(3);
       expect(await progress(run)).toMatchObject({ phase: 'WRITE', batches: { done: 0 } });
       await run.signal('resume');
@@ -41,6 +34,34 @@ describe('pause and resume', () => {
     });
     expect(fakes.of('mergeChunks').slice(3, 6).map(linesAt)).toEqual([10, 10, 10]);
     expect(fakes.of('mergeChunks').every(({ recovering }) => !recovering)).toBe(true);
+  });
+
+  it.each([['in one page', [3]], ['in several pages', [2, 1]]])('are told apart %s: a run is pausing until the last call of its batches has returned', async (_, pages) => {
+    const back = createGate();
+    const fakes = createFakes(pages, {
+      mergeChunks: async (input) => {
+        if (input.cursor !== null) return mergedBatch();
+        const call = fakes.of('mergeChunks').length;
+        const result = await interrupted(input);
+        if (call === 3) await back.opened;
+        return result;
+      },
+    });
+    await rig().serve(fakes, async () => {
+      const run = await rig().start(`pausing-${pages.length}`);
+      await until(() => fakes.of('mergeChunks').length, (calls) => calls === 3);
+      await run.signal('pause');
+      await inState(run, 'pausing');
+      const branches = new Set(fakes.calls.filter(({ name }) => name === 'mergeChunks').map(({ workflowId }) => workflowId));
+      const states = (): Promise<string[]> => Promise.all([...branches].map(async (id) => (await rig().client.workflow.getHandle(id).query<BranchProgress>('progress')).state));
+      await until(states, (now) => now.filter((state) => state === 'paused').length === 2);
+      expect(await progress(run)).toMatchObject({ state: 'pausing' });
+      back.open();
+      await inState(run, 'paused');
+      expect(await states()).toEqual(['paused', 'paused', 'paused']);
+      await run.signal('resume');
+      expect(await run.result()).toMatchObject({ status: 'completed' });
+    });
   });
 
   it.each<keyof Activities>(['resolveSpec', 'checkAccess', 'planPage', 'sealPlan', 'describeBatches', 'mergeChunks', 'verifyPage', 'writeReport'])(
@@ -94,7 +115,6 @@ describe('pause and resume', () => {
       await until(() => fakes.of('mergeChunks').length, (calls) => calls === 1);
       await run.signal('pause');
       await inState(run, 'paused');
-      await batchesPaused(fakes);
       await run.signal('resume');
       expect(await run.result()).toMatchObject({ status: 'completed', lines: 43 });
       died.open();

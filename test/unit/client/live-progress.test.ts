@@ -87,14 +87,6 @@ describe('liveProgress', () => {
     expect(tally).toEqual(counts(16));
   });
 
-  it('calls a run paused only when its calls have returned', async () => {
-    const states = async (activities: readonly object[]): Promise<string> => (await liveProgress(serverWith({
-      [RUN_ID]: { progress: aProgress({ state: 'paused' }), children: [batch(1)] }, 'batch-1': { progress: { tally: emptyTally() }, activities },
-    }), RUN_ID)).state;
-    expect(await states([call()])).toBe('pausing');
-    expect(await states([])).toBe('paused');
-  });
-
   it('says what a call is tried again for: while it waits, and in its first seconds', async () => {
     const failure = { message: 'activity error', cause: { message: 'store default cannot be reached' } };
     const waiting = async (more: object): Promise<string | null> => (await liveProgress(serverWith({
