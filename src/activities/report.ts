@@ -2,30 +2,35 @@
 import type { ControlActivities, RunRef } from '../contracts/activities.ts';
 import { formatS3Uri } from '../contracts/location.ts';
 import type { MergeSpec } from '../contracts/merge.ts';
-import type { PlanReport } from '../contracts/report.ts';
+import type { PlanReport, Report } from '../contracts/report.ts';
 import { fileNameOf } from '../core/keys.ts';
 import { parseChunkName } from '../core/names.ts';
 import { buildReport, estimatePlan, skippedBy } from '../core/report.ts';
 import { bodyOf } from '../stores/body.ts';
+import { listAll } from '../stores/list-all.ts';
 import type { ObjectStore } from '../stores/object-store.ts';
 import { boundary } from './boundary.ts';
 import type { ActivityDeps } from './deps.ts';
 import type { RunArtefacts } from './run-artefacts.ts';
 import { writeFailures } from './write-failures.ts';
 
+/** Objects of a target that are looked at when a run is stopped: a cancel must end soon. */
+const MOST_LISTED = 50_000;
+
 export function createWriteReport({ temporal }: ActivityDeps, artefacts: RunArtefacts): ControlActivities['writeReport'] {
   return (input) => boundary(async (signal) => {
     const { run } = input;
     const spec = await artefacts.spec(run, signal);
     const { store } = artefacts.controlSession(run);
-    await abortUploads(store, spec, run, signal);
+    const there = input.status === 'completed' ? null : await countChunks(store, spec, run, signal);
     const { raw } = await temporal.workflow.getHandle(run.id).describe();
     const report = buildReport(input, {
       endedMs: Date.now(), historyBytes: Number(raw.workflowExecutionInfo?.historySizeBytes ?? 0),
+      chunks: there,
       examples: Object.keys(input.tally.errors).length === 0 ? {} : await writeFailures(store, run, signal),
       notes: run.createOnce ? [] : [`The store ${run.control.store} ignores If-None-Match: each chunk was looked for before it was written, which does not protect against a writer in between.`],
     });
-    await store.put({ bucket: run.control.bucket, key: `${run.control.prefix}report.json`, body: bodyOf(`${JSON.stringify(report)}\n`) }, { signal });
+    await putLast(store, spec, run, 'report.json', report, signal);
     return report;
   });
 }
@@ -38,16 +43,46 @@ export function createWritePlanReport(artefacts: RunArtefacts): ControlActivitie
       planned: { objects: totals.objects, bytes: totals.bytes, groups: totals.groups, batches: totals.batches }, skipped: skippedBy(totals),
       ...estimatePlan(totals, spec), control: formatS3Uri(run.control), spec: { store: run.control.store, hash: run.specHash },
     };
-    await artefacts.controlSession(run).store.put({ bucket: run.control.bucket, key: `${run.control.prefix}plan.json`, body: bodyOf(`${JSON.stringify(report)}\n`) }, { signal });
+    await putLast(artefacts.controlSession(run).store, spec, run, 'plan.json', report, signal);
     return report;
   });
 }
 
-/** Uploads that attempts left behind, of chunks or of control data: the run is over, so nobody goes on with them. */
+/** Writes the last file of a run. After it, also where it cannot be written, nothing of the run is left open. */
+async function putLast(store: ObjectStore, spec: MergeSpec, run: RunRef, name: string, content: Report | PlanReport, signal: AbortSignal): Promise<void> {
+  const { bucket, prefix } = run.control;
+  try {
+    await store.put({ bucket, key: `${prefix}${name}`, body: bodyOf(`${JSON.stringify(content)}\n`) }, { signal });
+  } finally {
+    await abortUploads(store, spec, run, signal);
+  }
+}
+
+/** Uploads that attempts left behind, of chunks and of control data: the run is over, so nobody goes on with them. */
 async function abortUploads(store: ObjectStore, spec: MergeSpec, run: RunRef, signal: AbortSignal): Promise<void> {
   const { bucket, prefix } = spec.target;
   for (const { key, uploadId } of await store.listUploads({ bucket, prefix }, { signal })) {
-    const isOurs = parseChunkName(fileNameOf(key))?.stamp === run.stamp || key.startsWith(run.control.prefix);
-    if (isOurs) await store.abortUpload({ bucket, key, uploadId }, { signal });
+    if (isChunkOf(run, key) || key.startsWith(run.control.prefix)) await store.abortUpload({ bucket, key, uploadId }, { signal });
   }
+}
+
+/**
+ * What a run that was stopped has published, by the target's own listing: calls that were cut off or died may have published more than
+ * they could tell. @returns null where the listing is too long to be walked for that
+ */
+async function countChunks(store: ObjectStore, spec: MergeSpec, run: RunRef, signal: AbortSignal): Promise<Report['chunks'] | null> {
+  const { bucket, prefix } = spec.target;
+  let [listed, count, bytes] = [0, 0, 0];
+  for await (const { key, sizeBytes } of listAll(store, { bucket, prefix }, { signal })) {
+    listed += 1;
+    if (listed > MOST_LISTED) return null;
+    if (!isChunkOf(run, key)) continue;
+    count += 1;
+    bytes += sizeBytes;
+  }
+  return { count, bytes };
+}
+
+function isChunkOf({ stamp }: RunRef, key: string): boolean {
+  return parseChunkName(fileNameOf(key))?.stamp === stamp;
 }

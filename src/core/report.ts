@@ -8,6 +8,8 @@ import type { PlanReport, Report } from '../contracts/report.ts';
 export interface ReportFacts {
   readonly endedMs: number;
   readonly historyBytes: number;
+  /** What is in the target of a run that was stopped; null where only the tally knows. */
+  readonly chunks: Report['chunks'] | null;
   /** One example for each error code, without secrets. */
   readonly examples: Readonly<Record<string, Readonly<Record<string, unknown>>>>;
   /** Where something worked in a weaker way than it should. */
@@ -44,7 +46,7 @@ export function buildReport(input: WriteReportInput, facts: ReportFacts): Report
     done, partial, failed, skipped,
     lines: tally.lines,
     averageLinesPerObject: takenObjects === 0 ? 0 : Math.round(tally.lines / takenObjects * 100) / 100,
-    chunks: { count: tally.chunks, bytes: tally.chunkBytes },
+    chunks: facts.chunks ?? { count: tally.chunks, bytes: tally.chunkBytes },
     requests: tally.requests,
     retries: tally.retries,
     historyBytes: facts.historyBytes,
@@ -53,8 +55,13 @@ export function buildReport(input: WriteReportInput, facts: ReportFacts): Report
       .map(([code, count]) => ({ code, count, example: { ...facts.examples[code] } })),
     control: formatS3Uri(run.control),
   };
-  const notes = [...facts.notes, ...reconciles(report).map((equation) => `The figures do not reconcile: ${equation}.`)];
+  const uncounted = report.chunks.count - tally.chunks;
+  const notes = [...facts.notes, ...(uncounted > 0 ? [uncountedNote(uncounted)] : []), ...reconciles(report).map((equation) => `The figures do not reconcile: ${equation}.`)];
   return notes.length > 0 ? { ...report, notes } : report;
+}
+
+function uncountedNote(chunks: number): string {
+  return `${chunks} of the chunks were published by calls that ended before they could tell: they are whole, and their sources and lines are not counted here.`;
 }
 
 /** Of the planned objects, those that the plan leaves out, by reason. */

@@ -68,6 +68,20 @@ describe('an answer that is lost after the store acted', () => {
   });
 });
 
+describe('a write of control data that breaks off, where the answer to the question why is lost too', () => {
+  it('leaves nothing open', async () => {
+    const { buckets, proxy, start, startWorker } = rig();
+    const sources = await fillMany(buckets, 'control/', 46, 10);
+    await startWorker();
+    const isControl = ({ key }: { readonly key: string }): boolean => /^control\/.*_tributary\/.*\.(?:json|ndjson)$/.test(key) && !key.endsWith('spec.json');
+    proxy.schedule.add({ timesEach: 1, when: (request) => request.operation === 'PutObject' && isControl(request), fault: { kind: 'reset request', afterBytes: 10 } });
+    proxy.schedule.add({ when: (request) => request.operation === 'CreateMultipartUpload' && isControl(request), fault: { kind: 'swallow answer' } });
+    const report = await reportOf(await start('control', { source: 's3://logs/control/', target: 's3://merged/control/', ...MANY }));
+    expect(proxy.log.of('CreateMultipartUpload', '_tributary/').filter(({ fault }) => fault?.kind === 'swallow answer').length).toBeGreaterThan(1);
+    expect(await checkRun(buckets, { report, sources, options: MANY })).toEqual([]);
+  });
+});
+
 describe('an upload that is aborted behind our back, as by a lifecycle rule', () => {
   it('starts its chunk again', async () => {
     const { buckets, proxy, s3, start, startWorker } = rig();

@@ -124,14 +124,13 @@ class Play {
     const unexplained = [...failures].filter(([key]) => !this.#tampered.has(key)).map(([key, { code }]) => `${key} failed with ${code}, and nobody touched it`);
     const sources = withFailures(this.#sources, failures);
     const cancelled = report.status === 'cancelled';
-    const uploads = new Set(requests.filter(({ operation }) => operation === 'UploadPart').map(({ query }) => query.get('uploadId')));
     return [
       ...unexplained,
       ...this.#denied.filter((key) => !cancelled && !failures.has(key)).map((key) => `${key} was denied, and is not on record`),
       ...(cancelled === (this.#plan.cancelledAt !== null) || !cancelled ? [] : ['it was cancelled, and nobody asked for it']),
       ...(cancelled ? await checkCancelled(buckets, { report, sources, options }) : await checkRun(buckets, { report, sources, options })),
       ...writtenTwice(requests),
-      ...(uploads.size > 0 ? resentAcknowledged(requests.filter(isOfChunk)) : []),
+      ...resentAcknowledged(requests.filter(isOfChunk), this.#plan.events.some(({ what }) => /^(?:freeze|kill temporal)/.test(what.kind))),
     ];
   }
 

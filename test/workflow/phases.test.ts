@@ -25,6 +25,20 @@ describe('the phases of a run', () => {
     ]);
   });
 
+  it('tries every call again within five seconds, however often its worker has died, and without end', async () => {
+    const fakes = createFakes([1]);
+    await rig().serve(fakes, async () => {
+      const run = await rig().start('patient');
+      await run.result();
+      const batch = fakes.calls.find(({ name }) => name === 'mergeChunks')!.workflowId;
+      const histories = await Promise.all([run, rig().client.workflow.getHandle(batch)].map((handle) => handle.fetchHistory()));
+      const policies = histories.flatMap(({ events }) => events ?? []).flatMap(({ activityTaskScheduledEventAttributes: call }) => (call ? [call.retryPolicy] : []));
+      expect(policies).toHaveLength(7);
+      expect(new Set(policies.map((policy) => Number(policy?.maximumInterval?.seconds)))).toEqual(new Set([5]));
+      expect(new Set(policies.map((policy) => policy?.maximumAttempts ?? 0))).toEqual(new Set([0]));
+    });
+  });
+
   it('adds up the requests of the plan, the batches and the verification, and reports the differences', async () => {
     const counted = (): ReturnType<typeof mergedBatch> => {
       const { cursor } = mergedBatch();

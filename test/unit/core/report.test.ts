@@ -21,7 +21,7 @@ const inputOf = (changes: Partial<WriteReportInput>): WriteReportInput => ({
   source: 's3://logs/', target: 's3://merged/out/', label: null, planHash: 'h', status: 'completed', planned,
   tally: tallyOf({ doneObjects: 8, doneBytes: 900, lines: 100, chunks: 4, chunkBytes: 905 }), verify: { mode: 'size', differences: 0 }, ...changes,
 });
-const facts = { endedMs: Date.UTC(2026, 0, 2, 3, 4, 7, 250), historyBytes: 4096, examples: {}, notes: [] };
+const facts = { endedMs: Date.UTC(2026, 0, 2, 3, 4, 7, 250), historyBytes: 4096, chunks: null, examples: {}, notes: [] };
 
 describe('buildReport', () => {
   it('reports a run that did all of its plan', () => {
@@ -50,6 +50,12 @@ describe('buildReport', () => {
       { code: 'TRB-SOURCE-CORRUPT', count: 1, example: {} }, { code: 'TRB-SOURCE-GONE', count: 1, example: {} },
     ]);
     expect(reconciles(report)).toEqual([]);
+  });
+
+  it('counts the chunks that are there where the run was stopped, and says where calls could not tell of them', () => {
+    const stopped = (count: number): ReturnType<typeof buildReport> => buildReport(inputOf({ status: 'cancelled' }), { ...facts, chunks: { count, bytes: 1000 } });
+    expect(stopped(6)).toMatchObject({ chunks: { count: 6, bytes: 1000 }, notes: [expect.stringMatching(/^2 of the chunks were published by calls/)] });
+    expect(stopped(4).notes).toBeUndefined();
   });
 
   it.each([['cancelled', 'cancelled'], ['failed', 'not-reached']] as const)('skips what a %s run did not reach', (status, reason) => {

@@ -88,4 +88,14 @@ describe('requests about chunks', () => {
     expect(resentAcknowledged([lost, first, elsewhere])).toEqual([]);
     expect(resentAcknowledged([lost, first, again])).toEqual([`part 1 of ${KEY}, upload u`]);
   });
+
+  it('are parts sent again by one of two workers only where it could know of the first', () => {
+    const before = seen('GET', '?uploadId=u', 200);
+    const first = seen('PUT', '?partNumber=1&uploadId=u', 200);
+    const unknowing = seen('PUT', '?partNumber=1&uploadId=u', 200);
+    const after = seen('GET', '?uploadId=u', 200);
+    const knowing = seen('PUT', '?partNumber=1&uploadId=u', 200);
+    expect(resentAcknowledged([before, first, unknowing], true)).toEqual([]);
+    expect(resentAcknowledged([before, first, after, knowing], true)).toEqual([`part 1 of ${KEY}, upload u`]);
+  });
 });
