@@ -1,8 +1,8 @@
 /**
  * Owns every process that a script starts, and those that they start in turn.
  *
- * Invariants: each child leads its own process group. What a child starts is ours by two signs: it was seen below us while its
- * parent lived, or it carries this script's mark in its environment; either holds wherever it moves. So whatever is left can be
+ * Invariants: each child leads its own process group. What a child starts is ours by two signs: it was seen below it while it
+ * lived, or it carries this script's mark in its environment; either holds wherever it moves. So whatever is left can be
  * found and ended, and nothing else is ever touched. After a signal everything is ended before the script itself ends.
  */
 import { spawn, type ChildProcess } from 'node:child_process';
@@ -135,7 +135,11 @@ export class Processes {
 
   async #look(): Promise<ProcessEntry[]> {
     const entries = await readProcesses();
-    for (const entry of descendantsOf(process.pid, entries)) this.#seen.add(nameOf(entry));
+    for (const { pid } of this.#children) {
+      // One that could not be started has none.
+      if (pid === undefined) continue;
+      for (const entry of descendantsOf(pid, entries)) this.#seen.add(nameOf(entry));
+    }
     return entries;
   }
 
