@@ -25,8 +25,8 @@ beforeAll(async () => {
   coldBuckets = openBuckets(cold.endpoint, cold.root);
   const { home } = rig();
   writeFileSync(join(home, 'secret'), `${cold.root.secretAccessKey}\n`);
-  const healthPort = await choosePort(undefined);
-  const metricsPort = await choosePort(undefined, [healthPort]);
+  const healthPort = await choosePort();
+  const metricsPort = await choosePort(0, [healthPort]);
   const file = join(home, 'worker.yaml');
   writeFileSync(file, `
 stores:

@@ -26,7 +26,7 @@ describe('a second and a third worker', () => {
     await bulk.fill('logs', keys);
     // Far away, so that neither this machine nor the server is what limits one worker.
     proxy.schedule.add({ fault: { kind: 'delay', delayMs: 400 }, when: ({ operation, bucket }) => operation === 'GetObject' && bucket === 'logs' });
-    const ports = [await choosePort(undefined)];
+    const ports = [await choosePort()];
     await startWorker({ TRIBUTARY_METRICS_PORT: String(ports[0]) });
     const run = await start('fleet', { source: 's3://logs/fleet/', target: 's3://merged/fleet/' });
     const workers = async (): Promise<number> => (await callsOfRun(client, 'fleet')).running.size;
@@ -56,7 +56,7 @@ describe('a second and a third worker', () => {
 describe('a worker without work', () => {
   it('uses less than 3 % of a core', async () => {
     const { startWorker } = rig();
-    const { pid } = await startWorker({ TRIBUTARY_METRICS_PORT: String(await choosePort(undefined)) });
+    const { pid } = await startWorker({ TRIBUTARY_METRICS_PORT: String(await choosePort()) });
     await sleep(3000);
     const before = cpuSecondsOf(pid);
     await sleep(8000);

@@ -44,7 +44,7 @@ export async function startTestServer(root: Account = ROOT): Promise<TestServer>
   const accountsDir = join(dir, 'accounts');
   const accessLog = join(dir, 'access.log');
   await Promise.all([dataDir, accountsDir].map((folder) => mkdir(folder)));
-  const port = await choosePort(undefined);
+  const port = await choosePort();
   const endpoint = `http://127.0.0.1:${port}`;
   let server: ManagedProcess | undefined;
 

@@ -44,8 +44,8 @@ const serveTemporal = async (port?: number): Promise<TemporalServer> => {
 
 /** A worker with free ports for health and metrics. */
 const startWorker = async (env: Record<string, string>): Promise<{ worker: Program; health: (path: string) => Promise<{ code: number; body: unknown }>; metrics: () => Promise<string> }> => {
-  const health = await choosePort(undefined);
-  const metrics = await choosePort(undefined, [health]);
+  const health = await choosePort();
+  const metrics = await choosePort(0, [health]);
   const worker = programs.start(process.execPath, [WORKER], {
     cwd: folder,
     env: {
@@ -66,7 +66,7 @@ const startWorker = async (env: Record<string, string>): Promise<{ worker: Progr
 
 describe('a worker process', () => {
   it('waits for Temporal, is ready while Temporal and S3 are there, and ends in seconds on SIGTERM', async () => {
-    const port = await choosePort(undefined);
+    const port = await choosePort();
     const { worker, health, metrics } = await startWorker({ TEMPORAL_ADDRESS: `127.0.0.1:${port}` });
     await worker.printed(/Temporal at 127\.0\.0\.1:\d+ cannot be reached; trying again/);
     expect(await health('/livez')).toEqual({ code: 200, body: { alive: true } });
@@ -108,7 +108,7 @@ describe('a worker process', () => {
   });
 
   it.each(['SIGTERM', 'SIGINT'] as const)('that still waits for Temporal ends at once on %s', async (signal) => {
-    const { worker } = await startWorker({ TEMPORAL_ADDRESS: `127.0.0.1:${await choosePort(undefined)}` });
+    const { worker } = await startWorker({ TEMPORAL_ADDRESS: `127.0.0.1:${await choosePort()}` });
     await worker.printed(/cannot be reached/);
     worker.kill(signal);
     expect((await worker.ended).code).toBe(EXIT.ok);

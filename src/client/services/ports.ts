@@ -1,27 +1,26 @@
+import { randomInt } from 'node:crypto';
 import { connect, createServer } from 'node:net';
 
-/** Resolves to the port that could be bound on 127.0.0.1 (0: any), or undefined where it is taken. */
-async function tryPort(port: number): Promise<number | undefined> {
-  const { promise, resolve } = Promise.withResolvers<number | undefined>();
-  const server = createServer();
-  server.once('error', () => { resolve(undefined); });
-  server.listen({ port, host: '127.0.0.1' }, () => {
-    const address = server.address();
-    server.close(() => { resolve(typeof address === 'object' && address !== null ? address.port : undefined); });
-  });
-  return promise;
+/**
+ * Ports below those that systems hand out by themselves (from 32768 on Linux, from 49152 on macOS): one of those can be taken by any connection, or
+ * by another listener of the same program, between being chosen and being bound, and while a server on it is started again.
+ */
+const LOWEST = 15_000;
+const HIGHEST = 32_000;
+
+/** The preferred port of 127.0.0.1 where it is free (0: no preference), else any free one, which is not one of `except`. */
+export async function choosePort(preferred = 0, except: readonly number[] = []): Promise<number> {
+  for (let port = preferred === 0 ? randomInt(LOWEST, HIGHEST) : preferred; ; port = randomInt(LOWEST, HIGHEST)) {
+    if (!except.includes(port) && await isFree(port)) return port;
+  }
 }
 
-/** The preferred port where it is free, else any free one, which is not one of `except`. */
-export async function choosePort(preferred: number | undefined, except: readonly number[] = []): Promise<number> {
-  if (preferred !== undefined && preferred !== 0 && !except.includes(preferred)) {
-    const port = await tryPort(preferred);
-    if (port !== undefined) return port;
-  }
-  for (;;) {
-    const port = await tryPort(0);
-    if (port !== undefined && !except.includes(port)) return port;
-  }
+async function isFree(port: number): Promise<boolean> {
+  const { promise, resolve } = Promise.withResolvers<boolean>();
+  const server = createServer();
+  server.once('error', () => { resolve(false); });
+  server.listen({ port, host: '127.0.0.1' }, () => { server.close(() => { resolve(true); }); });
+  return promise;
 }
 
 /** Whether something accepts connections at `host:port`, within half a second. */

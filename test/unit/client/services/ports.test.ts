@@ -1,0 +1,32 @@
+import { createServer, type AddressInfo, type Server } from 'node:net';
+import { once } from 'node:events';
+import { describe, expect, it } from '@jest/globals';
+import { choosePort, isListening } from '../../../../src/client/services/ports.ts';
+
+async function listen(port: number): Promise<Server> {
+  const server = createServer().listen(port, '127.0.0.1');
+  await once(server, 'listening');
+  return server;
+}
+
+describe('choosePort', () => {
+  it('gives ports that the system hands out to nobody by itself, and that can be bound', async () => {
+    for (let round = 0; round < 20; round += 1) {
+      const port = await choosePort();
+      expect(port).toBeGreaterThanOrEqual(15_000);
+      expect(port).toBeLessThan(32_768);
+      (await listen(port)).close();
+    }
+  });
+
+  it('gives the preferred one where it is free and not excepted, else another', async () => {
+    const preferred = await choosePort();
+    expect(await choosePort(preferred)).toBe(preferred);
+    expect(await choosePort(preferred, [preferred])).not.toBe(preferred);
+    const server = await listen(preferred);
+    expect((server.address() as AddressInfo).port).toBe(preferred);
+    expect(await isListening(`127.0.0.1:${preferred}`)).toBe(true);
+    expect(await choosePort(preferred)).not.toBe(preferred);
+    server.close();
+  });
+});
