@@ -7,7 +7,7 @@ import { TributaryError } from '../contracts/errors.ts';
 import { formatS3Uri } from '../contracts/location.ts';
 import type { MergeSpec } from '../contracts/merge.ts';
 import { CONTROL_FOLDER } from '../contracts/names.ts';
-import { sweptRecord, type RunRecord } from '../contracts/records.ts';
+import type { RunRecord } from '../contracts/records.ts';
 import { getIfThere } from '../stores/artefacts.ts';
 import { bodyOf } from '../stores/body.ts';
 import { listFolders } from '../stores/list-all.ts';
@@ -15,6 +15,7 @@ import type { ObjectStore } from '../stores/object-store.ts';
 import { probeCapabilities } from '../stores/probe.ts';
 import { boundary } from './boundary.ts';
 import type { ActivityDeps } from './deps.ts';
+import { hasChunks, refuseRetried } from './refuse-retried.ts';
 import { specText } from './run-artefacts.ts';
 import type { RunShares } from './run-shares.ts';
 
@@ -29,7 +30,8 @@ export function createCheckAccess(deps: ActivityDeps, shares: RunShares): Contro
     const target = deps.stores.session(spec.target.store, options).store;
     await source.headBucket(spec.source.bucket, { signal });
     await target.headBucket(spec.target.bucket, { signal });
-    await checkSource(source, spec, signal);
+    if (spec.retryOf) await refuseRetried(deps, target, spec, run, signal);
+    else await checkSource(source, spec, signal);
     if (!spec.again && !spec.dryRun) await refuseMerged(target, spec, run, signal);
     await target.put({ bucket: run.control.bucket, key: `${run.control.prefix}run.json`, body: bodyOf(`${JSON.stringify(await recordOf(deps, run))}\n`) }, { signal });
     const { createOnce } = spec.dryRun ? { createOnce: false } : await probeCapabilities(target, run.control.bucket, run.control.prefix, signal);
@@ -66,13 +68,6 @@ async function mergedSame(store: ObjectStore, spec: MergeSpec, control: string, 
   const text = await getIfThere(store, { bucket, key: `${control}spec.json` }, { signal });
   const earlier = text && (JSON.parse(text.toString()) as Partial<MergeSpec>).source;
   return earlier?.bucket === spec.source.bucket && earlier.prefix === spec.source.prefix && earlier.store === spec.source.store;
-}
-
-async function hasChunks(store: ObjectStore, bucket: string, control: string, signal: AbortSignal): Promise<boolean> {
-  const { objects } = await store.list({ bucket, prefix: `${control}chunks/`, maxKeys: 1 }, { signal });
-  if (objects.length > 0) return true;
-  const swept = await getIfThere(store, { bucket, key: `${control}swept.json` }, { signal });
-  return swept !== null && sweptRecord.parse(JSON.parse(swept.toString())).chunks;
 }
 
 /** Who wrote this control data. */

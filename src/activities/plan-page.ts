@@ -17,6 +17,7 @@ import { assertAscending, createPlanner, type Planner } from '../core/planner.ts
 import { contentHash, getArtefact, putArtefact } from '../stores/artefacts.ts';
 import type { ObjectStore } from '../stores/object-store.ts';
 import { boundary, interruption } from './boundary.ts';
+import { collectRetry } from './collect-retry.ts';
 import { sourceSelection } from './own-output.ts';
 import { planPrefix, type RunArtefacts } from './run-artefacts.ts';
 import type { RunShares } from './run-shares.ts';
@@ -35,13 +36,15 @@ export function createPlanPage(artefacts: RunArtefacts, shares: RunShares): Cont
     let latest: PlanPageResult | null = isResult(heartbeat) ? heartbeat : null;
     return boundary(async (signal) => {
       const spec = await artefacts.spec(run, signal);
-      const control = new Segments(artefacts.controlSession(run).store, run.control.bucket, planPrefix(spec, run));
+      const target = artefacts.controlSession(run).store;
+      const control = new Segments(target, run.control.bucket, planPrefix(spec, run));
+      const collect = spec.retryOf ? retried(target) : listed;
       const source = artefacts.session(run, spec.source.store).store;
       const endMs = Date.now() + CALL_MS;
       try {
         while (!latest?.done && Date.now() < endMs) {
           const from: string | null = latest?.segment ?? segment;
-          latest = await planSegmentFrom(source, control, spec, run, from, signal);
+          latest = await planSegmentFrom(source, control, collect, spec, run, from, signal);
           Context.current().heartbeat(latest);
         }
       } catch (error) {
@@ -83,7 +86,7 @@ class Segments {
 }
 
 async function planSegmentFrom(
-  source: ObjectStore, control: Segments, spec: MergeSpec, run: RunRef, previous: string | null, signal: AbortSignal,
+  source: ObjectStore, control: Segments, collect: Collect, spec: MergeSpec, run: RunRef, previous: string | null, signal: AbortSignal,
 ): Promise<PlanPageResult> {
   const before = previous === null ? null : await control.segment(previous, signal);
   if (previous !== null && before && before.cursor === null) return { segment: previous, done: true, totals: before.totals };
@@ -107,12 +110,30 @@ async function planSegmentFrom(
   return { segment, done: collected.ended, totals };
 }
 
+/** Collects the sources of the next segment. */
+type Collect = (source: ObjectStore, spec: MergeSpec, run: RunRef, planner: Planner, before: PlanSegment | null, signal: AbortSignal) => Promise<Collected>;
+
 interface Collected { readonly rows: readonly PlanRow[]; readonly totals: PlanTotals; readonly lastKey: string; readonly ended: boolean }
 
+/** What another run could not merge. */
+function retried(target: ObjectStore): Collect {
+  return async (source, spec, run, planner, before, signal) => {
+    const totals: PlanTotals = structuredClone(before?.totals ?? EMPTY_TOTALS);
+    const after = before?.cursor?.lastKey ?? '';
+    const { rows, ended } = await collectRetry({ source, target, spec, run, after, maxRows: SEGMENT_ROWS, signal });
+    for (const [key, sizeBytes] of rows) {
+      planner.add(key.slice(spec.source.prefix.length), sizeBytes);
+      totals.objects += 1;
+      totals.bytes += sizeBytes;
+      totals.sources += 1;
+      totals.sourceBytes += sizeBytes;
+    }
+    return { rows, totals, lastKey: rows.at(-1)?.[0] ?? after, ended };
+  };
+}
+
 /** Lists until a segment is full or the listing ends. */
-async function collect(
-  source: ObjectStore, spec: MergeSpec, run: RunRef, planner: Planner, before: PlanSegment | null, signal: AbortSignal,
-): Promise<Collected> {
+const listed: Collect = async (source, spec, run, planner, before, signal) => {
   const { bucket, prefix } = spec.source;
   const reasonToSkip = sourceSelection(source, spec, run.stamp);
   const rows: PlanRow[] = [];
@@ -144,7 +165,7 @@ async function collect(
     if (rows.length > SEGMENT_ROWS - 1000) return { rows, totals, lastKey, ended: false };
     continuationToken = page.next;
   }
-}
+};
 
 async function writeBatches(control: Segments, batches: readonly PlannedBatch[], signal: AbortSignal): Promise<BatchFileRef[]> {
   const files: BatchFileRef[] = [];

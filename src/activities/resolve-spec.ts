@@ -5,30 +5,32 @@ import { WorkflowNotFoundError } from '@temporalio/client';
 import type { ControlActivities, ResolvedRun, RunIdentity } from '../contracts/activities.ts';
 import { TributaryError } from '../contracts/errors.ts';
 import { describeInputIssues } from '../contracts/explain-issues.ts';
-import { DEFAULT_LIMITS, type Limits } from '../contracts/limits.ts';
+import { DEFAULT_LIMITS } from '../contracts/limits.ts';
 import { formatS3Uri, parseS3Uri } from '../contracts/location.ts';
 import { applyInput, mergeInput, type Filter, type MergeSpec } from '../contracts/merge.ts';
 import { SEARCH_ATTRIBUTES } from '../contracts/names.ts';
 import { planReportSchema } from '../contracts/report.ts';
 import { compileSelection } from '../core/filters.ts';
+import { limitsWith } from '../core/limits.ts';
 import { controlPrefix } from '../core/names.ts';
 import { boundary } from './boundary.ts';
 import type { ActivityDeps } from './deps.ts';
+import { resolveRetry } from './resolve-retry.ts';
 import { specHash, type RunArtefacts } from './run-artefacts.ts';
 
 const DEFAULT_PART_BYTES = 16 * 2 ** 20;
 
 export function createResolveSpec(deps: ActivityDeps, artefacts: RunArtefacts): ControlActivities['resolveSpec'] {
   return ({ identity, raw }) => boundary(async (signal) => {
-    const applied = isApply(raw) ? await resolveApply(deps.temporal, artefacts, identity, raw, signal) : null;
-    const spec = applied?.spec ?? resolveMerge(raw, identity.startedMs);
+    const applied = has(raw, 'apply') ? await resolveApply(deps.temporal, artefacts, identity, raw, signal) : null;
+    const spec = applied?.spec ?? (has(raw, 'retryOf') ? await resolveRetry(deps.temporal, artefacts, raw, signal) : resolveMerge(raw, identity.startedMs));
     for (const location of [spec.source, spec.target]) checkStore(deps, location.store);
     const { store, bucket, prefix } = spec.target;
     const target = formatS3Uri(spec.target);
     const resolved: ResolvedRun = {
       run: {
         ...identity, control: { store, bucket, prefix: controlPrefix(prefix, identity.stamp) }, specHash: specHash(spec),
-        planStamp: applied?.planStamp ?? identity.stamp, createOnce: false,
+        planStamp: applied?.planStamp ?? identity.stamp, ...(spec.retryOf ? { retryStamp: spec.retryOf.stamp } : {}), createOnce: false,
       },
       spec, source: formatS3Uri(spec.source), target, label: spec.label,
       targetHash: createHash('sha256').update(`${store} ${target}`).digest('hex').slice(0, 32),
@@ -40,8 +42,8 @@ export function createResolveSpec(deps: ActivityDeps, artefacts: RunArtefacts): 
   }, { failFast: true });
 }
 
-function isApply(raw: unknown): boolean {
-  return typeof raw === 'object' && raw !== null && 'apply' in raw;
+function has(raw: unknown, field: string): boolean {
+  return typeof raw === 'object' && raw !== null && field in raw;
 }
 
 /** @throws TRB-INVALID-INPUT with every issue */
@@ -58,7 +60,7 @@ function resolveMerge(raw: unknown, startedMs: number): MergeSpec {
     modifiedAfter: input.modifiedAfter ?? null, modifiedBefore: oldest(input.modifiedBefore, input.minAge, startedMs),
     minBytes: input.minBytes ?? null, maxBytes: input.maxBytes ?? null,
     onError: input.onError, verify: input.verify, partBytes: input.partBytes ?? partBytesFor(input.chunk), output: input.output,
-    dryRun: input.dryRun, again: input.again, label: input.label ?? null, limits: withDefaults(input.limits, DEFAULT_LIMITS),
+    dryRun: input.dryRun, again: input.again, label: input.label ?? null, limits: limitsWith(input.limits, DEFAULT_LIMITS),
   };
   compileSelection(spec);
   return spec;
@@ -79,11 +81,6 @@ function oldest(modifiedBefore: string | undefined, minAgeMs: number | undefined
   return modifiedBefore < byAge ? modifiedBefore : byAge;
 }
 
-function withDefaults(given: { readonly [K in keyof Limits]?: Limits[K] | undefined }, base: Limits): Limits {
-  const set = Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined));
-  return { ...base, ...set };
-}
-
 /** The spec of a frozen plan, with what may differ when it is applied. */
 async function resolveApply(
   temporal: Client, artefacts: RunArtefacts, identity: RunIdentity, raw: unknown, signal: AbortSignal,
@@ -98,7 +95,7 @@ async function resolveApply(
   if (typeof location === 'string') throw new TributaryError('TRB-INTERNAL', location);
   const planned = await artefacts.spec({ ...identity, control: { store, ...location }, specHash: hash, planStamp: stamp, createOnce: false }, signal);
   const spec: MergeSpec = {
-    ...planned, dryRun: false, again: again ?? planned.again, label: label ?? planned.label, limits: withDefaults(limits ?? {}, planned.limits),
+    ...planned, dryRun: false, again: again ?? planned.again, label: label ?? planned.label, limits: limitsWith(limits ?? {}, planned.limits),
   };
   return { spec, planHash, planStamp: stamp };
 }

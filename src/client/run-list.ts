@@ -3,7 +3,7 @@ import type { Client, WorkflowExecutionInfo } from '@temporalio/client';
 import { defaultPayloadConverter } from '@temporalio/common';
 import pLimit from 'p-limit';
 import { formatS3Uri, locationInput } from '../contracts/location.ts';
-import type { ApplyInput, MergeInput } from '../contracts/merge.ts';
+import type { ApplyInput, MergeInput, RetryInput } from '../contracts/merge.ts';
 import { WORKFLOWS } from '../contracts/names.ts';
 import { planReportSchema, reportSchema } from '../contracts/report.ts';
 import type { RunLine } from './lines.ts';
@@ -12,25 +12,25 @@ import { hashOfInput, type RunMemo, type Runs } from './runs.ts';
 const LOOKS_AT_ONCE = 16;
 
 /** The newest runs first. */
-export async function listRuns(runs: Runs, limit: number): Promise<RunLine[]> {
+export async function listRuns(runs: Runs, limit: number, wanted: (info: WorkflowExecutionInfo) => boolean = () => true): Promise<RunLine[]> {
   return runs.guard({}, async () => {
     const found = await newest(runs.client, `WorkflowType = '${WORKFLOWS.mergeRun}'`, limit);
     const atOnce = pLimit(LOOKS_AT_ONCE);
-    return Promise.all(found.map((info) => atOnce(() => lineOf(runs, info))));
+    return Promise.all(found.filter(wanted).map((info) => atOnce(() => lineOf(runs, info))));
   });
 }
 
 /** The open run of an input that says the same, in local mode. */
-export async function findOpenRun(runs: Runs, input: MergeInput): Promise<string | undefined> {
+export async function findOpenRun(runs: Runs, input: MergeInput | RetryInput): Promise<string | undefined> {
   const inputHash = hashOfInput(input);
   const open = await runs.guard({}, () => newest(runs.client, `WorkflowType = '${WORKFLOWS.mergeRun}' AND ExecutionStatus = 'Running'`, 1000));
   return open.find(({ memo }) => memo?.['inputHash'] === inputHash)?.workflowId;
 }
 
-/** The newest finished run between two places. */
+/** The newest finished run between two places that is no retry of another. */
 export async function findFinishedRun(runs: Runs, source: string, target: string): Promise<string | undefined> {
   const uri = (text: string): string => formatS3Uri(locationInput.parse(text));
-  const lines = await listRuns(runs, 1000);
+  const lines = await listRuns(runs, 1000, ({ memo }) => memo?.['retryOf'] === undefined);
   return lines.find((line) => line.source === uri(source) && line.target === uri(target) && line.status.startsWith('completed'))?.id;
 }
 
@@ -44,33 +44,39 @@ async function newest(client: Client, query: string, limit: number): Promise<Wor
 
 async function lineOf(runs: Runs, info: WorkflowExecutionInfo): Promise<RunLine> {
   const { workflowId: id, status, startTime, closeTime } = info;
-  const { source, target, label } = memoOf(info) ?? await placesFromHistory(runs, info);
+  const { source, target, label } = await placesOf(runs, info);
   return {
     id, job: 'merge', label, status: status.name === 'COMPLETED' ? await resultStatus(runs, info) : status.name.toLowerCase(),
     source, target, started: startTime.toISOString(), ended: closeTime?.toISOString() ?? null,
   };
 }
 
+/** Where a run reads and writes. */
+export async function placesOf(runs: Runs, info: Pick<WorkflowExecutionInfo, 'memo' | 'workflowId' | 'runId'>): Promise<Places> {
+  return memoOf(info) ?? await placesFromHistory(runs, info);
+}
+
 type Places = Pick<RunMemo, 'source' | 'target' | 'label'>;
 
-function memoOf({ memo }: WorkflowExecutionInfo): Places | undefined {
+function memoOf({ memo }: Pick<WorkflowExecutionInfo, 'memo'>): Places | undefined {
   const { source, target, label } = memo ?? {};
   if (typeof source !== 'string' || typeof target !== 'string') return undefined;
   return { source, target, label: typeof label === 'string' ? label : null };
 }
 
 /** A run that another program started has no memo, but an input. */
-async function placesFromHistory(runs: Runs, { workflowId, runId }: WorkflowExecutionInfo): Promise<Places> {
+async function placesFromHistory(runs: Runs, { workflowId, runId }: Pick<WorkflowExecutionInfo, 'workflowId' | 'runId'>): Promise<Places> {
   const input = await inputOf(runs, { workflowId, runId });
   const uri = (place: unknown): string => {
     const parsed = locationInput.safeParse(place);
     return parsed.success ? formatS3Uri(parsed.data) : '';
   };
-  return { source: input.apply === undefined ? uri(input.source) : `plan ${input.apply}`, target: uri(input.target), label: input.label ?? null };
+  const source = input.apply !== undefined ? `plan ${input.apply}` : input.retryOf !== undefined ? `failures of ${input.retryOf}` : uri(input.source);
+  return { source, target: uri(input.target), label: input.label ?? null };
 }
 
 /** What a run was started with, from the first event of its history. */
-export async function inputOf({ client, namespace }: Runs, execution: { readonly workflowId: string; readonly runId?: string }): Promise<Partial<MergeInput & ApplyInput>> {
+export async function inputOf({ client, namespace }: Runs, execution: { readonly workflowId: string; readonly runId?: string }): Promise<Partial<MergeInput & ApplyInput & RetryInput>> {
   const { history } = await client.workflowService.getWorkflowExecutionHistory({ namespace, execution, maximumPageSize: 1 });
   const [payload] = history?.events?.[0]?.workflowExecutionStartedEventAttributes?.input?.payloads ?? [];
   const input: unknown = payload ? defaultPayloadConverter.fromPayload(payload) : {};

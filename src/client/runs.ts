@@ -9,7 +9,7 @@ import type { VerifyRunInput } from '../contracts/activities.ts';
 import type { Limits, LimitsInput } from '../contracts/limits.ts';
 import { TributaryError } from '../contracts/errors.ts';
 import { formatS3Uri, locationInput } from '../contracts/location.ts';
-import type { ApplyInput, MergeInput } from '../contracts/merge.ts';
+import type { ApplyInput, MergeInput, RetryInput } from '../contracts/merge.ts';
 import { QUEUES, SEARCH_ATTRIBUTES, SIGNALS, UPDATES, WORKFLOWS } from '../contracts/names.ts';
 import type { PlanReport, Report, VerifyReport } from '../contracts/report.ts';
 import type { Connected } from './connect.ts';
@@ -23,6 +23,8 @@ export interface RunMemo {
   readonly source: string;
   readonly target: string;
   readonly label: string | null;
+  /** Id of the run whose failures it retries. */
+  readonly retryOf?: string;
   /** Equal for equal inputs. */
   readonly inputHash: string;
 }
@@ -57,6 +59,11 @@ export class Runs {
     return this.#start({ ...input, apply: plan.run.id }, memo, id ?? newRunId('merge', bucketOf(plan.source)));
   }
 
+  /** Merges what a run could not. @param places of that run @throws TRB-INVALID-INPUT where the id is taken */
+  async retry(input: RetryInput, { source, target }: Pick<RunMemo, 'source' | 'target'>, id?: string): Promise<Run> {
+    return this.#start(input, { source, target, label: input.label ?? null, retryOf: input.retryOf }, id ?? newRunId('retry', input.retryOf));
+  }
+
   run(id: string): Run {
     return new Run(this, id);
   }
@@ -79,13 +86,13 @@ export class Runs {
     }
   }
 
-  async #start(input: MergeInput | ApplyInput, about: Omit<RunMemo, 'inputHash'>, id: string): Promise<Run> {
+  async #start(input: MergeInput | ApplyInput | RetryInput, about: Omit<RunMemo, 'inputHash'>, id: string): Promise<Run> {
     const memo: RunMemo = { ...about, inputHash: hashOfInput(input) };
     const options: WorkflowStartOptions = {
       taskQueue: QUEUES.control, workflowId: id, args: [input], memo: { ...memo },
       // A run is its id: what was done under it stays what it names. A run that failed may be said again.
       workflowIdReusePolicy: 'ALLOW_DUPLICATE_FAILED_ONLY',
-      staticSummary: summary(`${'dryRun' in input && input.dryRun === true ? 'plan' : 'merge'} ${about.source} → ${about.target}`),
+      staticSummary: summary(`${'dryRun' in input && input.dryRun === true ? 'plan' : about.retryOf === undefined ? 'merge' : `retry ${about.retryOf}:`} ${about.source} → ${about.target}`),
     };
     await this.guard({ run: id }, async () => {
       try {
@@ -170,7 +177,7 @@ function bucketOf(uri: string): string {
 }
 
 /** Equal for inputs that say the same, whatever the order of their keys. */
-export function hashOfInput(input: MergeInput | ApplyInput): string {
+export function hashOfInput(input: MergeInput | ApplyInput | RetryInput): string {
   const sorted = (value: unknown): unknown => {
     if (Array.isArray(value)) return value.map(sorted);
     if (typeof value !== 'object' || value === null) return value;

@@ -23,6 +23,8 @@ export interface RunRef extends RunIdentity {
   readonly specHash: string;
   /** Control folder that holds the plan: this run's own, or that of the planning run for `apply`. */
   readonly planStamp: string;
+  /** Stamp of the run whose failures this one retries. */
+  readonly retryStamp?: string;
   /** Whether the target honours `If-None-Match: *`; false until `checkAccess` has tried it. */
   readonly createOnce: boolean;
 }

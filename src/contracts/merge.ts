@@ -85,8 +85,16 @@ export const applyInput = z.strictObject({
   label: z.string().min(1).max(128).optional(),
 });
 
+/** Merges what an ended run could not: the sources that its failure records name, as they are now. */
+export const retryInput = z.strictObject({
+  retryOf: z.string().min(1).meta({ description: 'Id of the run whose failed sources are merged.' }),
+  limits: limitsInput.optional(),
+  label: z.string().min(1).max(128).optional(),
+});
+
 export type MergeInput = z.input<typeof mergeInput>;
 export type ApplyInput = z.input<typeof applyInput>;
+export type RetryInput = z.input<typeof retryInput>;
 
 /** One rule of the selection, in order; the last that matches decides. */
 export interface Filter { readonly glob: string; readonly include: boolean }

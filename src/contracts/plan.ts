@@ -8,8 +8,15 @@
  */
 import { z } from 'zod';
 
-/** `[key, size in bytes, ETag with quotes, last modified in ms]`. Its global row number is its position in the listing of selected sources. */
-export const planRow = z.tuple([z.string(), z.int().min(0), z.string(), z.int()]);
+/**
+ * Of a source that a retry goes on with: its first `from` (decoded) bytes are merged already. `crc32`: theirs, where it is known. `refused`: why the rest
+ * cannot be merged.
+ */
+const planRest = z.strictObject({ from: z.int().min(1), crc32: z.int().min(0).optional(), refused: z.string().optional() });
+export type PlanRest = z.infer<typeof planRest>;
+
+/** `[key, size in bytes, ETag with quotes, last modified in ms, rest]`. Its global row number is its position in the listing of selected sources. */
+export const planRow = z.tuple([z.string(), z.int().min(0), z.string(), z.int(), planRest.optional()]);
 export type PlanRow = z.infer<typeof planRow>;
 
 /** Half-open ranges of global rows `[from, to)`, ascending. They cover the group's rows; rows of other groups may lie between. */

@@ -39,6 +39,10 @@ export const failureRecord = z.strictObject({
   offset: whole,
   /** How many (decoded) bytes of the source are kept: complete lines only. */
   keep: whole,
+  /** The version that was read. */
+  etag: z.string().optional(),
+  /** CRC32 of the bytes that are kept, of a compressed source: by it a mended version is known to begin with the same bytes. */
+  crc32: whole.optional(),
 });
 export type FailureRecord = z.infer<typeof failureRecord>;
 

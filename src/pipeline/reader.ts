@@ -17,7 +17,7 @@ import { isSourceError, type Fetched, type Prefetch } from './prefetch.ts';
 import type { SourceStretch } from './reading-list.ts';
 import { Restart } from './restart.ts';
 import type { RunRecords } from './run-records.ts';
-import { salvage } from './salvage.ts';
+import { prefixCrc32, salvage, type SalvageOptions } from './salvage.ts';
 import { SLOT_BYTES, viewOf, type Piece } from './slab.ts';
 import type { Delay } from './waiting.ts';
 
@@ -92,6 +92,7 @@ export class Reader {
     this.#stretch = stretch;
     if (record && onError === 'stop') throw new TributaryError(isErrorCode(record.code) ? record.code : 'TRB-SOURCE-CORRUPT', record.reason, this.#where());
     cutter.begin(stretch, firstOffset);
+    if (stretch.rest?.refused !== undefined) return this.#broken(new TributaryError('TRB-SOURCE-REST', `${this.#uri()} ${stretch.rest.refused}`, this.#where()));
     if (record?.outcome === 'failed' || encoding === 'plain') return undefined;
     if (encoding === 'unsupported') return this.#broken(new TributaryError('TRB-SOURCE-ENCODING', `${this.#uri()} is compressed in a way that is not supported`, this.#where()));
     this.#decoding = { encoding, decoder: createDecoder(encoding, async (bytes) => this.#pack(bytes)), readBytes: 0 };
@@ -130,13 +131,11 @@ export class Reader {
   }
 
   async #salvage({ encoding, decoder, readBytes }: Decoding, pieceBytes: number): Promise<void> {
-    const { store, source: { bucket }, cutter, halt } = this.#options;
-    const { key, etag, sizeBytes } = this.#current();
+    const { cutter } = this.#options;
     decoder.destroy();
     try {
       await salvage({
-        encoding, damage: { from: readBytes, to: readBytes + pieceBytes },
-        read: async (offset, into) => { await store.readInto({ bucket, key, ifMatch: etag, offset, lengthBytes: into.length, sizeBytes }, into, { signal: halt }); },
+        encoding, damage: { from: readBytes, to: readBytes + pieceBytes }, read: this.#readAgain(),
         arrivedBytes: () => cutter.arrivedBytes,
         sink: async (bytes) => this.#pack(bytes),
       });
@@ -144,6 +143,21 @@ export class Reader {
       // It cannot be read a second time: what came out before has to do.
       if (!isSourceError(error)) throw error;
     }
+  }
+
+  #readAgain(): SalvageOptions['read'] {
+    const { store, source: { bucket }, halt } = this.#options;
+    const { key, etag, sizeBytes } = this.#current();
+    return async (offset, into) => { await store.readInto({ bucket, key, ifMatch: etag, offset, lengthBytes: into.length, sizeBytes }, into, { signal: halt }); };
+  }
+
+  /** What tells a later run whether a mended version begins with what is kept of this one. */
+  async #keptCrc32(keep: number): Promise<{ readonly crc32?: number }> {
+    const { rest, sizeBytes } = this.#current();
+    if (keep === rest?.from) return rest.crc32 === undefined ? {} : { crc32: rest.crc32 };
+    if (keep === 0 || !this.#decoding) return {};
+    const sum = await prefixCrc32({ encoding: this.#decoding.encoding, sizeBytes, prefixBytes: keep, read: this.#readAgain() });
+    return sum === null ? {} : { crc32: sum };
   }
 
   #pack(bytes: Uint8Array): Delay {
@@ -186,6 +200,7 @@ export class Reader {
     const failure: FailureRecord = {
       row: stretch.row, uri: this.#uri(), outcome: record?.outcome ?? (readBytes === 0 ? 'failed' : 'partial'),
       code: record?.code ?? error.code, reason: error.message, bytes: stretch.sizeBytes, offset: readBytes, keep,
+      etag: stretch.etag, ...await this.#keptCrc32(keep),
     };
     const held = await records.addFailure(failure, cutOff);
     if (onError === 'stop') throw new TributaryError(error.code, error.message.includes(stretch.key) ? error.message : `${this.#uri()}: ${error.message}`, this.#where(), { cause: error });

@@ -4,7 +4,7 @@
  */
 import type { Position } from '../contracts/cursor.ts';
 import type { MergeSpec } from '../contracts/merge.ts';
-import type { PlannedBatch } from '../contracts/plan.ts';
+import type { PlannedBatch, PlanRest } from '../contracts/plan.ts';
 import type { FailureRecord } from '../contracts/records.ts';
 import { NOTHING_ENDED, withSource, type Ended } from '../core/ended.ts';
 import { groupOf } from '../core/keys.ts';
@@ -26,6 +26,8 @@ export interface SourceStretch {
   /** Whether the source ends with this stretch, so that a final newline is added where it lacks one. */
   readonly ends: boolean;
   readonly record: FailureRecord | null;
+  /** Of a source whose beginning another run has merged. */
+  readonly rest: PlanRest | null;
 }
 
 /** The reading goes on at an open upload: everything up to its position is acknowledged. */
@@ -82,12 +84,13 @@ async function* stretches(options: ReadingListOptions, from: Position, until: Po
   for (let group = from.group; group <= lastGroup; group += 1) {
     for await (const rows of rowsOf(options, group, group === from.group ? from.row : 0)) {
       const found: SourceStretch[] = [];
-      for (const { row, source: [key, sizeBytes, etag] } of rows) {
+      for (const { row, source: [key, sizeBytes, etag, , rest] } of rows) {
         const record = options.records.get(row) ?? null;
-        const startOffset = group === from.group && row === from.row ? from.offset : 0;
+        const startOffset = Math.max(group === from.group && row === from.row ? from.offset : 0, rest?.from ?? 0);
+        const of = { kind: 'stretch', group, row, key, sizeBytes, etag, from: startOffset, record, rest: rest ?? null } as const;
         const isLast = until?.group === group && row >= until.row;
-        if (!isLast) found.push({ kind: 'stretch', group, row, key, sizeBytes, etag, from: startOffset, to: record ? record.keep : null, ends: true, record });
-        else if (row === until.row && until.offset > startOffset) found.push({ kind: 'stretch', group, row, key, sizeBytes, etag, from: startOffset, to: until.offset, ends: false, record });
+        if (!isLast) found.push({ ...of, to: record ? record.keep : null, ends: true });
+        else if (row === until.row && until.offset > startOffset) found.push({ ...of, to: until.offset, ends: false });
         if (isLast) break;
       }
       yield found;

@@ -3,6 +3,7 @@
  * decoded again in ever smaller steps near the damage, at last byte by byte. So what decodes of the bytes before the one at which
  * decoding fails is kept, in whatever pieces the source was read: every attempt finds the same.
  */
+import { crc32 } from '@node-rs/crc32';
 import { isTributaryError } from '../contracts/errors.ts';
 import { createDecoder, type CompressedEncoding, type Sink } from './decode.ts';
 
@@ -25,6 +26,33 @@ export interface SalvageOptions {
 export async function salvage(options: SalvageOptions): Promise<void> {
   let damage: SalvageOptions['damage'] | null = options.damage;
   for (const stepBytes of STEPS_BYTES) damage = damage && await decodeUpTo(options, damage, stepBytes);
+}
+
+/** Ends the decoding of a prefix. */
+class Enough extends Error {
+  override readonly name = 'Enough';
+}
+
+/**
+ * CRC32 of the first decoded bytes of a source, as far as they were kept or more: those of a damaged one too.
+ * @returns null where there are fewer, or they cannot be read
+ */
+export async function prefixCrc32({ encoding, sizeBytes, prefixBytes, read }: Pick<SalvageOptions, 'encoding' | 'read'> & { readonly sizeBytes: number; readonly prefixBytes: number }): Promise<number | null> {
+  let arrivedBytes = 0;
+  let sum = 0;
+  const sink = (bytes: Uint8Array): Promise<void> => {
+    sum = crc32(bytes.subarray(0, prefixBytes - arrivedBytes), sum);
+    arrivedBytes += bytes.length;
+    return arrivedBytes < prefixBytes ? Promise.resolve() : Promise.reject(new Enough());
+  };
+  try {
+    await salvage({ encoding, read, damage: { from: 0, to: sizeBytes }, arrivedBytes: () => arrivedBytes, sink });
+    return null;
+  } catch (error) {
+    if (error instanceof Enough) return sum;
+    if (isTributaryError(error) && error.code.startsWith('TRB-SOURCE-')) return null;
+    throw error;
+  }
 }
 
 /** @returns the step in which decoding failed, or null where it did not */

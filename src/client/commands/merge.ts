@@ -1,5 +1,5 @@
 import { EXIT } from '../../contracts/errors.ts';
-import type { MergeInput } from '../../contracts/merge.ts';
+import type { MergeInput, RetryInput } from '../../contracts/merge.ts';
 import type { Context } from '../context.ts';
 import { mergeInputOf, type MergeFlags } from '../merge-input.ts';
 import { findOpenRun } from '../run-list.ts';
@@ -38,7 +38,7 @@ export async function startAndFollow(context: Context, session: Session, flags: 
 }
 
 /** In local mode a command that was killed is said again: an open run of the same input is gone on with. */
-async function runToGoOnWith({ output }: Context, session: Session, input: MergeInput, id: string | undefined): Promise<Run | undefined> {
+export async function runToGoOnWith({ output }: Context, session: Session, input: MergeInput | RetryInput, id: string | undefined): Promise<Run | undefined> {
   if (session.outlivesUs || id !== undefined) return undefined;
   const open = await findOpenRun(session.runs, input);
   if (open === undefined) return undefined;

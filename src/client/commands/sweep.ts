@@ -2,6 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { EXIT, TributaryError } from '../../contracts/errors.ts';
 import { formatS3Uri, type Location } from '../../contracts/location.ts';
 import type { SweepReport } from '../../contracts/report.ts';
+import { SETTLE_MS } from '../../contracts/settle.ts';
 import { parseDurationMs } from '../../contracts/units.ts';
 import type { ObjectStore } from '../../stores/object-store.ts';
 import { confirm } from '../confirm.ts';
@@ -21,9 +22,6 @@ export interface SweepFlags {
   readonly yes?: boolean;
   readonly targetStore: string;
 }
-
-/** How long the calls of a run go on after it was terminated: until their next heartbeat, and a grace for what is on its way. */
-const SETTLE_MS = 15_000;
 
 /** `tributary sweep DST`: looks, asks, looks again, and removes. Without --yes and without a terminal it only looks. @returns the exit code */
 export async function sweep(context: Context, uri: string, flags: SweepFlags): Promise<number> {

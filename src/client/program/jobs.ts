@@ -21,6 +21,12 @@ export function declareJobs(program: Command, does: Does): void {
   addFollowOptions(apply);
   does(apply, async (context, id = '') => (await import('../commands/apply.ts')).apply(context, id, apply.opts()));
 
+  const retry = job('retry', 'merge what an ended run could not: its failed sources, as they are now, into chunks of their own').argument('<run>', 'id of the run');
+  addRunOptions(retry, ['id', 'label', 'detach']);
+  addLimitOptions(retry);
+  addFollowOptions(retry);
+  does(retry, async (context, id = '') => (await import('../commands/retry.ts')).retry(context, id, retry.opts()));
+
   const verify = job('verify', 'compare what a run wrote with what is there; of SRC DST, with the sources of now too').usage('<run> | <source> <target> [options]')
     .argument('<run>', 'id of the run; or its source').argument('[target]', 'its target, where its source was given')
     .addOption(new Option('--verify <how>', 'what is compared').choices(['size', 'content']).default('size'));

@@ -17,7 +17,7 @@ export type Runner = (flags: CommonFlags, command: (context: Context) => Promise
 export type Does = (command: Command, what: (context: Context, ...args: string[]) => Promise<number>) => void;
 
 /** Commands of the design that are not built yet: refused by name, whatever follows it. */
-const NOT_YET = ['migrate', 'load', 'ingest', 'retry', 'where'] as const;
+const NOT_YET = ['migrate', 'load', 'ingest', 'where'] as const;
 
 const FOOTER = `
 A first run:

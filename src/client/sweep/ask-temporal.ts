@@ -52,8 +52,8 @@ export class TemporalAnswers {
       const needed = new Set<string>();
       for await (const { workflowId, runId, memo } of this.#runs.client.workflow.list({ query: `WorkflowType = '${WORKFLOWS.mergeRun}' AND ExecutionStatus = 'Running'` })) {
         const run = memo?.[MEMO.run] as { readonly planStamp?: string; readonly retryStamp?: string } | undefined;
-        const { apply } = await inputOf(this.#runs, { workflowId, runId });
-        for (const name of [run?.planStamp, run?.retryStamp, apply]) if (name !== undefined) needed.add(name);
+        const { apply, retryOf } = await inputOf(this.#runs, { workflowId, runId });
+        for (const name of [run?.planStamp, run?.retryStamp, apply, retryOf]) if (name !== undefined) needed.add(name);
       }
       return needed;
     });
