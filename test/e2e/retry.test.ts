@@ -35,7 +35,7 @@ async function merged(prefix: string): Promise<string> {
 }
 
 const sorted = (text: string): string[] => text.split('\n').sort();
-const counted = (text: string): Record<string, number> => Object.fromEntries(Map.groupBy(text.split('\n'), (line) => line).entries().map(([line, all]) => [line, all.length]));
+const counted = (text: string): Record<string, number> => Object.fromEntries([...Map.groupBy(text.split('\n'), (line) => line)].map(([line, all]) => [line, all.length]));
 
 describe('a retry', () => {
   it('merges the failed sources as they are now, and a second one only what failed again', async () => {

@@ -2,6 +2,7 @@
 import { gzipSync, zstdCompressSync } from 'node:zlib';
 import { crc32 } from '@node-rs/crc32';
 import type { MergeCursor } from '../../src/contracts/cursor.ts';
+import type { PlanRest } from '../../src/contracts/plan.ts';
 import type { ChunkRow } from '../../src/contracts/records.ts';
 import { groupOf } from '../../src/core/keys.ts';
 import { countLines } from '../../src/core/lines.ts';
@@ -27,6 +28,20 @@ export function compressSome(sources: ReadonlyMap<string, Buffer>, seed: number)
     result.decoded.set(`${key}${suffix}`, bytes);
   }
   return result;
+}
+
+/** Begins some sources, as a retry does, at some line end of theirs. @returns where, and what is left of all */
+export function beginSome({ stored, decoded }: StoredSources, seed: number): { readonly rest: Map<string, PlanRest>; readonly decoded: Map<string, Buffer> } {
+  const begun = { rest: new Map<string, PlanRest>(), decoded: new Map(decoded) };
+  for (const [index, key] of [...stored.keys()].entries()) {
+    const random = createRandom(seedOf(seed, index));
+    const bytes = decoded.get(key) ?? Buffer.alloc(0);
+    const from = bytes.lastIndexOf('\n', random.below(bytes.length + 1)) + 1;
+    if (from === 0 || random.chance(0.4)) continue;
+    begun.rest.set(key, { from });
+    begun.decoded.set(key, bytes.subarray(from));
+  }
+  return begun;
 }
 
 export interface Expected {
@@ -69,10 +84,12 @@ function contentBetween(rig: Rig, { dir, start, end }: ChunkRow, { decoded }: Ex
   const pieces: Buffer[] = [];
   for (let row = start[0]; row <= end[0]; row += 1) {
     const key = rig.rows[row]?.[0].slice(sourcePrefix.length) ?? '';
+    const merged = rig.rows[row]?.[4]?.from ?? 0;
+    const offset = (at: number): number => Math.max(0, at - merged);
     if (groupOf(key, rig.spec.groupBy) !== dir) continue;
     const bytes = decoded.get(key) ?? Buffer.alloc(0);
     const whole = bytes.length > 0 && bytes.at(-1) !== 0x0a ? Buffer.concat([bytes, Buffer.from('\n')]) : bytes;
-    pieces.push(whole.subarray(row === start[0] ? start[1] : 0, row === end[0] ? end[1] : whole.length));
+    pieces.push(whole.subarray(row === start[0] ? offset(start[1]) : 0, row === end[0] ? offset(end[1]) : whole.length));
   }
   return Buffer.concat(pieces);
 }

@@ -6,7 +6,7 @@ import { gzipSync } from 'node:zlib';
 import { mergeCursor, type MergeCursor } from '../../src/contracts/cursor.ts';
 import { DEFAULT_LIMITS, type Limits } from '../../src/contracts/limits.ts';
 import type { MergeSpec } from '../../src/contracts/merge.ts';
-import type { PlannedBatch, PlanRow } from '../../src/contracts/plan.ts';
+import type { PlannedBatch, PlanRest, PlanRow } from '../../src/contracts/plan.ts';
 import { chunkRow, failureRecord, type ChunkRow, type FailureRecord } from '../../src/contracts/records.ts';
 import { emptyTally } from '../../src/contracts/tally.ts';
 import { compareKeys } from '../../src/core/keys.ts';
@@ -37,6 +37,8 @@ export interface RigOptions {
   readonly groupBy?: MergeSpec['groupBy'];
   readonly input?: 'auto' | 'none';
   readonly partBytes?: number;
+  /** Of sources whose beginning is merged already, by key as in `sources`. */
+  readonly rest?: ReadonlyMap<string, PlanRest>;
   readonly store?: Omit<MemoryStoreOptions, 'buckets'>;
   /** Shared by the calls of several rigs, where that is what is tested. */
   readonly slab?: Slab;
@@ -73,7 +75,7 @@ export function throughJson(cursor: MergeCursor): MergeCursor {
 }
 
 export function createRig(options: RigOptions): Rig {
-  const { sources, chunk = { lines: 10 }, groupBy = 'directory', input = 'auto', partBytes = 256, slab = sharedSlab() } = options;
+  const { chunk = { lines: 10 }, groupBy = 'directory', input = 'auto', partBytes = 256, slab = sharedSlab() } = options;
   const store = createMemoryStore({ ...options.store, buckets: [SOURCE_BUCKET, TARGET_BUCKET] });
   const spec: MergeSpec = {
     schema: 'tributary.spec/1', job: 'merge', chunk, groupBy, compression: { input }, partBytes,
@@ -81,7 +83,7 @@ export function createRig(options: RigOptions): Rig {
     extension: 'log', filters: [], modifiedAfter: null, modifiedBefore: null, minBytes: null, maxBytes: null, onError: 'continue', verify: 'size',
     output: {}, dryRun: false, again: false, label: null, limits: DEFAULT_LIMITS,
   };
-  const { rows, batch } = plan(store, sources, spec);
+  const { rows, batch } = plan(store, options, spec);
   const control = { bucket: TARGET_BUCKET, prefix: controlPrefix(TARGET_PREFIX, STAMP) };
   const page = gzipSync(rows.map((row) => `${JSON.stringify(row)}\n`).join(''));
   const reader = new PlanReader({ pages: [{ hash: 'page', firstRow: 0, rows: rows.length }] }, () => Promise.resolve(page));
@@ -125,14 +127,15 @@ export function createRig(options: RigOptions): Rig {
 }
 
 /** One batch with every group, planned by the real planner. */
-function plan(store: MemoryStore, sources: ReadonlyMap<string, Buffer>, spec: MergeSpec): { rows: PlanRow[]; batch: PlannedBatch } {
+function plan(store: MemoryStore, { sources, rest }: RigOptions, spec: MergeSpec): { rows: PlanRow[]; batch: PlannedBatch } {
   const planner = createPlanner({
     groupBy: spec.groupBy, extension: spec.extension, compressionAuto: spec.compression.input === 'auto',
     batch: { maxObjects: Infinity, maxBytes: Infinity, maxGroups: Infinity },
   });
   const rows = [...sources].sort(([a], [b]) => compareKeys(a, b)).map(([key, bytes]): PlanRow => {
     planner.add(key, bytes.length);
-    return [`${SOURCE_PREFIX}${key}`, bytes.length, store.seed(SOURCE_BUCKET, `${SOURCE_PREFIX}${key}`, bytes), 0];
+    const from = rest?.get(key);
+    return [`${SOURCE_PREFIX}${key}`, bytes.length, store.seed(SOURCE_BUCKET, `${SOURCE_PREFIX}${key}`, bytes), 0, ...(from ? [from] : [])] as PlanRow;
   });
   planner.finish();
   const [batch, ...others] = planner.takeBatches();

@@ -14,6 +14,7 @@ describe('renderReference', () => {
     for (const { path } of inputFields(mergeInput)) expect(pages['inputs.md']).toContain(`| \`${path}\` |`);
     expect(pages['inputs.md']).toMatch(/\| `chunk` \| \{lines\}, or \{bytes\} \| `\{"lines":25500\}` \|/);
     expect(pages['inputs.md']).toContain('| `apply` | text | required |');
+    expect(pages['inputs.md']).toContain('| `retryOf` | text | required |');
   });
 
   it('has every error, with what to do', () => {
@@ -21,7 +22,7 @@ describe('renderReference', () => {
   });
 
   it('has every command that is built, and none that is not', () => {
-    for (const name of ['merge', 'plan merge', 'apply', 'verify', 'runs', 'dev', 'doctor', 'completion']) expect(pages['commands.md']).toContain(`\n## tributary ${name}\n`);
+    for (const name of ['merge', 'plan merge', 'apply', 'retry', 'verify', 'sweep', 'runs', 'dev', 'doctor', 'completion']) expect(pages['commands.md']).toContain(`\n## tributary ${name}\n`);
     expect(pages['commands.md']).not.toMatch(/ingest|--files-from/);
   });
 

@@ -1,7 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
 import { compareKeys } from '../../../src/core/keys.ts';
-import { STAMP, chunkKey, chunkName, controlPrefix, isControlKey, isKeyTooLong, makeStamp, parseChunkName } from '../../../src/core/names.ts';
+import { STAMP, chunkKey, chunkName, controlPrefix, controlStampOf, isControlKey, isKeyTooLong, makeStamp, parseChunkName } from '../../../src/core/names.ts';
 
 const startMs = Date.UTC(2026, 0, 2, 3, 4, 5, 678);
 const stamp = '20260102T030405Z-9abcdef0';
@@ -53,5 +53,11 @@ describe('control keys', () => {
     expect(controlPrefix('out/', stamp)).toBe(`out/_tributary/runs/${stamp}/`);
     for (const prefix of ['', 'out/', 'a/b//']) expect(isControlKey(`${controlPrefix(prefix, stamp)}spec.json`)).toBe(true);
     for (const key of ['my_tributary/runs/x', '_tributary/run/x', '_tributary/runs', 'a/_tributary/x']) expect(isControlKey(key)).toBe(false);
+  });
+
+  it('tells whose control data a key is in', () => {
+    expect(controlStampOf('merged/_tributary/runs/20260102T030405Z-89abcdef/plan/x')).toBe('20260102T030405Z-89abcdef');
+    expect(controlStampOf('_tributary/runs/20260102T030405Z-89abcdef/run.json')).toBe('20260102T030405Z-89abcdef');
+    for (const key of ['_tributary/runs/mine/run.json', 'x_tributary/runs/20260102T030405Z-89abcdef/', 'merged-20260102T030405Z-89abcdef-00000000.log']) expect(controlStampOf(key)).toBeNull();
   });
 });

@@ -5,10 +5,11 @@
 import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
 import type { MergeCursor } from '../../../src/contracts/cursor.ts';
+import type { PlanRest } from '../../../src/contracts/plan.ts';
 import { isTributaryError } from '../../../src/contracts/errors.ts';
 import type { MergeSpec } from '../../../src/contracts/merge.ts';
 import { createRandom, type Random } from '../../../src/core/random.ts';
-import { checkBatch, compressSome, leastParts, sentParts, type StoredSources } from '../../support/batch-checks.ts';
+import { beginSome, checkBatch, compressSome, leastParts, sentParts, type StoredSources } from '../../support/batch-checks.ts';
 import { createRig, TARGET_BUCKET, type Rig } from '../../support/batch-rig.ts';
 import type { Fault, StoreCall } from '../../support/memory-store.ts';
 import { mortalConnection, type MortalOptions } from '../../support/mortal-connection.ts';
@@ -18,16 +19,17 @@ import { runs } from '../../support/runs.ts';
 const UPLOADS = 3;
 const ROOMY = 40;
 
-interface Scenario { readonly seed: number; readonly sources: number; readonly partBytes: number; readonly chunk: MergeSpec['chunk']; readonly crashes: number }
+interface Scenario { readonly seed: number; /** Whether some sources are begun, as in a retry. */ readonly begun: boolean; readonly sources: number; readonly partBytes: number; readonly chunk: MergeSpec['chunk']; readonly crashes: number }
 
 const anyScenario: fc.Arbitrary<Scenario> = fc.record({
-  seed: fc.nat(), sources: fc.integer({ min: 1, max: 20 }), partBytes: fc.integer({ min: 16, max: 300 }), crashes: fc.integer({ min: 1, max: 5 }),
+  seed: fc.nat(), begun: fc.boolean(), sources: fc.integer({ min: 1, max: 20 }), partBytes: fc.integer({ min: 16, max: 300 }), crashes: fc.integer({ min: 1, max: 5 }),
   chunk: fc.oneof(fc.record({ lines: fc.integer({ min: 1, max: 300 }) }), fc.record({ bytes: fc.integer({ min: 1, max: 6000 }) })),
 });
 
-function prepare({ seed, sources, partBytes, chunk }: Scenario): { readonly rig: Rig; readonly decoded: StoredSources['decoded']; readonly random: Random } {
-  const { stored, decoded } = compressSome(makeSources(seed, { sources, maxLines: 30, longLineBytes: 900, directories: ['', 'a/', 'b/'] }), seed);
-  return { rig: createRig({ sources: stored, partBytes, chunk }), decoded, random: createRandom(seed) };
+function prepare({ seed, begun, sources, partBytes, chunk }: Scenario): { readonly rig: Rig; readonly decoded: StoredSources['decoded']; readonly random: Random } {
+  const all = compressSome(makeSources(seed, { sources, maxLines: 30, longLineBytes: 900, directories: ['', 'a/', 'b/'] }), seed);
+  const { rest, decoded } = begun ? beginSome(all, seed) : { rest: new Map<string, PlanRest>(), decoded: all.decoded };
+  return { rig: createRig({ sources: all.stored, rest, partBytes, chunk }), decoded, random: createRandom(seed) };
 }
 
 function mayPass(error: unknown): boolean {
