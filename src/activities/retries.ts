@@ -10,6 +10,8 @@ import { contentHash, getIfThere } from '../stores/artefacts.ts';
 import { listFolders } from '../stores/list-all.ts';
 import type { ObjectStore } from '../stores/object-store.ts';
 
+const SECOND = '20260102T030405Z'.length;
+
 /** A retry as its control data tells of it. */
 export interface Retry {
   readonly stamp: string;
@@ -37,8 +39,8 @@ export async function retriesOf(store: ObjectStore, { bucket, prefix }: MergeSpe
   const retries: Retry[] = [];
   for (const control of await listFolders(store, { bucket, prefix: runs }, { signal })) {
     const other = control.slice(runs.length, -1);
-    // Stamps begin with the run's start.
-    if (other <= stamp) continue;
+    // Stamps begin with the second of the run's start.
+    if (other === stamp || other.slice(0, SECOND) < stamp.slice(0, SECOND)) continue;
     const text = await getIfThere(store, { bucket, key: `${control}spec.json` }, { signal });
     if (!text || (JSON.parse(text.toString()) as Partial<MergeSpec>).retryOf?.stamp !== stamp) continue;
     retries.push({ stamp: other, control, specHash: contentHash(text), report: await reportOf(store, bucket, control, signal) });

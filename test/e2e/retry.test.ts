@@ -138,7 +138,7 @@ describe('a retry is refused', () => {
     await run(11, 'merge', 's3://logs/half/', 's3://merged/half/', '--id', 'half');
     await buckets.put('logs', 'half/b.log.gz', gzipSync('b\n'));
     await buckets.put('logs', 'half/c/c.log.gz', gzipSync(Buffer.alloc(2 ** 20, 'c\n')));
-    await client.workflow.start('mergeRun', { workflowId: 'half-1', taskQueue: 'tributary', args: [{ retryOf: 'half', limits: { requestsPerSecond: 1 } }] });
+    await client.workflow.start('mergeRun', { workflowId: 'half-1', taskQueue: 'tributary', args: [{ retryOf: 'half', limits: { requestsPerSecond: 2 } }] });
     const chunks = async (): Promise<readonly string[]> => [...(await buckets.read('merged', 'half/')).keys()];
     await until(chunks, (keys) => keys.length > 1);
     await client.workflow.getHandle('half-1').terminate();
