@@ -103,7 +103,7 @@ function check(input: unknown, schema: z.ZodType): void {
 
 /** The message with the flag in place of the field that it begins with. */
 function withFlags(message: string): string {
-  const field = Object.keys(FLAG_OF).find((path) => message.startsWith(path) && /^(?::| |$)/.test(message.slice(path.length)));
+  const field = Object.keys(FLAG_OF).find((path) => message.startsWith(path) && /^(?::| |\.|$)/.test(message.slice(path.length)));
   return field === undefined ? message : `${FLAG_OF[field] ?? field}${message.slice(field.length)}`;
 }
 
@@ -116,12 +116,14 @@ const location = (uri: string, store: string | undefined): MergeInput['source'] 
 
 function groupBy(text: string): unknown {
   const depth = /^depth:(.*)$/.exec(text);
+  if (!depth && text !== 'directory') throw new TributaryError('TRB-INVALID-INPUT', `--group-by takes directory or depth:N, and not "${text}"`);
   return depth ? { depth: numeric(depth[1]) } : text;
 }
 
 function encryption(text: string): unknown {
-  const [type, ...key] = text.split(':');
-  return { type, ...(key.length > 0 ? { key: key.join(':') } : {}) };
+  const [, type, key] = /^(s3|kms)(?::(.+))?$/s.exec(text) ?? [];
+  if (type === undefined || (type === 's3' && key !== undefined)) throw new TributaryError('TRB-INVALID-INPUT', `--sse takes s3, kms or kms:KEY, and not "${text}"`);
+  return { type, ...(key === undefined ? {} : { key }) };
 }
 
 function pairs(flag: string, items: readonly string[]): Record<string, string> {

@@ -22,6 +22,9 @@ function clauses(issue: Issue, parent: readonly PropertyKey[], fields: readonly 
   if (issue.message.endsWith('received undefined')) return [`${name} is missing`];
   if (issue.code === 'invalid_type' && issue.message.startsWith('Invalid input')) return [`${name}: ${expected(issue.message)}${hint(name, fields)}`];
   if (issue.code === 'too_small' && issue.origin === 'string' && issue.message.startsWith('Too small')) return [`${name} must not be empty`];
+  if ((issue.code === 'too_small' || issue.code === 'too_big') && issue.origin === 'number' && issue.message.startsWith('Too ')) {
+    return [`${name} must be at ${issue.code === 'too_small' ? `least ${issue.minimum}` : `most ${issue.maximum}`}`];
+  }
   const message = (issue.code === 'invalid_key' ? issue.issues[0]?.message : undefined) ?? issue.message.replace(/^Invalid (?:input|option|string): /, '');
   // The schemas' own sentences begin with the field, by its full name or by its last part.
   if (message.startsWith(name) || path.length === 0) return [message];

@@ -5,6 +5,7 @@
 import { z } from 'zod';
 import { limitsInput, sizeBytes, type Limits } from './limits.ts';
 import { locationInput, type Location } from './location.ts';
+import { TOKEN_METADATA } from './names.ts';
 import { parseDurationMs } from './units.ts';
 
 /** A duration as `15m` or `7d`; parsed into milliseconds. */
@@ -23,6 +24,9 @@ export const instant = z.union([z.iso.date(), z.iso.datetime({ offset: true })],
 
 const globs = z.array(z.string().min(1));
 
+const metadataKey = z.string().regex(/^[a-z0-9-]+$/, 'metadata keys have lower case letters, digits and dashes')
+  .refine((key) => key !== TOKEN_METADATA, `${TOKEN_METADATA} is what chunks are known by; take another key`);
+
 export const outputInput = z.strictObject({
   contentType: z.string().min(1).optional().meta({ description: 'Content-Type of the objects written.', examples: ['application/x-ndjson'] }),
   storageClass: z.string().regex(/^[A-Z0-9_]+$/, 'a storage class is upper case, as STANDARD_IA').optional().meta({ description: 'Storage class of the objects written.' }),
@@ -32,7 +36,7 @@ export const outputInput = z.strictObject({
   ]).optional().meta({ description: 'Server-side encryption: {"type":"s3"}, or {"type":"kms","key":"…"}.' }),
   tags: z.record(z.string().min(1).max(128), z.string().max(256)).refine((tags) => Object.keys(tags).length <= 10, 'at most 10 tags').optional()
     .meta({ description: 'Tags of the objects written.' }),
-  metadata: z.record(z.string().regex(/^[a-z0-9-]+$/, 'metadata keys have lower case letters, digits and dashes'), z.string().regex(/^[\x20-\x7e]*$/, 'metadata values are printable ASCII')).optional()
+  metadata: z.record(metadataKey, z.string().regex(/^[\x20-\x7e]*$/, 'metadata values are printable ASCII')).optional()
     .meta({ description: 'User metadata of the objects written.' }),
 });
 
@@ -56,7 +60,7 @@ export const mergeInput = z.strictObject({
   source: locationInput.meta({ description: 'Where the sources are: "s3://bucket/prefix/", or {"uri","store"}.' }),
   target: locationInput.meta({ description: 'Where the chunks go: "s3://bucket/prefix/", or {"uri","store"}.' }),
   chunk: z.union([
-    z.strictObject({ lines: z.int('chunk.lines is a whole number').min(1, 'chunk.lines must be at least 1') }),
+    z.strictObject({ lines: z.int('chunk.lines must be a whole number').min(1, 'chunk.lines must be at least 1') }),
     z.strictObject({ bytes: sizeBytes.refine((n) => n >= 1, 'chunk.bytes must be at least 1') }),
   ]).default({ lines: 25500 }).meta({ description: 'Size of a chunk: exactly {"lines": n}, or about {"bytes": "128MiB"}, cut at the first line end at or after it.' }),
   groupBy: z.union([z.literal('directory'), z.strictObject({ depth: z.int().min(0).max(64) })]).default('directory')

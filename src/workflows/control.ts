@@ -35,6 +35,8 @@ export class Control {
   #limits: Limits;
   #paused = false;
   #cancelled = false;
+  /** Told when it is pausing, is paused, goes on or is cancelled; not of what had arrived before the workflow began, which handlers get while it is made. */
+  onChanged: () => void = () => undefined;
   /** How often this was paused; how often its parent was when it asked for the last one. */
   #pauses = 0;
   #asked = 0;
@@ -52,7 +54,7 @@ export class Control {
     setHandler(resumeSignal, () => { this.resume(); }, { description: 'Go on from the exact point.' });
     setHandler(cancelSignal, () => { this.cancel(); }, { description: 'End the run with a report of what was done.' });
     // People can send it too, and anything with it.
-    setHandler(limitsSignal, (changed: unknown) => { if (isLimits(changed)) this.setLimits(changed); });
+    setHandler(limitsSignal, (changed: unknown) => { if (isLimits(changed)) this.setLimits(changed); }, { description: 'From a parent to its children: their share. To change limits, send the update setLimits to the run.' });
     setHandler(stoppedSignal, (childId, pause) => {
       for (const [child, told] of this.#children) if (child.workflowId === childId && Number.isInteger(pause)) told.stopped = Math.max(told.stopped, pause);
       this.#sayStopped();
@@ -86,12 +88,14 @@ export class Control {
   resume(): void {
     if (!this.#paused || this.#cancelled) return;
     this.#paused = false;
+    this.onChanged();
     this.#tell((child) => child.signal(resumeSignal));
   }
 
   cancel(): void {
     if (this.#cancelled) return;
     this.#cancelled = true;
+    this.onChanged();
     this.#interrupt((child) => child.signal(cancelSignal));
   }
 
@@ -167,6 +171,7 @@ export class Control {
 
   /** Tells the parent, once a pause, that nothing moves here any more. */
   #sayStopped(): void {
+    if (this.#paused) this.onChanged();
     const { parent, workflowId } = workflowInfo();
     if (!parent || !this.#paused || this.#said === this.#pauses || !this.#isStill()) return;
     this.#said = this.#pauses;

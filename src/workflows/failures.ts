@@ -16,7 +16,10 @@ export function rootCause(error: unknown): unknown {
 export function asFailure(error: unknown, tally: Tally): ApplicationFailure {
   const cause = rootCause(error);
   if (cause instanceof ApplicationFailure) {
-    return ApplicationFailure.create({ message: cause.message, type: cause.type ?? 'TRB-INTERNAL', nonRetryable: true, details: [cause.details?.[0] ?? {}, tally] });
+    const failure = ApplicationFailure.create({ message: cause.message, type: cause.type ?? 'TRB-INTERNAL', nonRetryable: true, details: [cause.details?.[0] ?? {}, tally] });
+    // The message says all; where in our code it was passed on tells the reader of `temporal workflow result` nothing.
+    failure.stack = '';
+    return failure;
   }
   const message = cause instanceof Error ? cause.message : String(cause);
   return ApplicationFailure.create({ message, type: 'TRB-INTERNAL', nonRetryable: true, details: [{}, tally] });

@@ -29,6 +29,7 @@ export class RunState {
   constructor(identity: RunIdentity) {
     this.identity = identity;
     this.control = new Control(LIMITS_BEFORE_SPEC);
+    this.control.onChanged = () => { this.show(); };
     setHandler(progressQuery, () => this.#progress(), { description: 'Where the run stands.' });
     setHandler(setLimitsUpdate, (changes) => {
       this.control.setLimits(changedLimits(this.control.limits, changes));
@@ -69,7 +70,7 @@ export class RunState {
     const { tally, planTotals } = this;
     const row = (name: string, value: string | number): string => `| ${name} | ${value} |`;
     setCurrentDetails([
-      `**${this.#phase}** ${this.#run ? `merge ${this.#run.source} → ${this.#run.target}` : ''}`, '', '| | |', '|---|---|',
+      `**${this.#phase}${this.control.state === 'running' ? '' : `, ${this.control.state}`}** ${this.#run ? `merge ${this.#run.source} → ${this.#run.target}` : ''}`, '', '| | |', '|---|---|',
       row('sources planned', `${planTotals?.sources ?? 0} (${planTotals?.sourceBytes ?? 0} bytes)`),
       row('sources done', `${tally.doneObjects} (${tally.doneBytes} bytes)`),
       row('partial, failed', `${tally.partialObjects}, ${tally.failedObjects}`),

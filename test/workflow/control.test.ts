@@ -15,6 +15,9 @@ const rig = useWorkflowRig();
 const progress = (run: WorkflowHandle): Promise<Progress> => run.query<Progress>('progress');
 const inState = (run: WorkflowHandle, state: Progress['state']): Promise<Progress> => until(() => progress(run), (now) => now.state === state);
 
+/** What the UI and `temporal workflow metadata` show of it. */
+const detailsOf = async (run: WorkflowHandle): Promise<string> => (await run.query<{ currentDetails: string }>('__temporal_workflow_metadata')).currentDetails;
+
 /** The first call of each batch is interrupted, the next merges it to its end. */
 const interruptedOnce = (input: MergeChunksInput): Promise<MergeChunksResult> => (input.cursor === null ? interrupted(input) : Promise.resolve(mergedBatch(linesAt(input) + 1)));
 
@@ -27,6 +30,7 @@ describe('pause and resume', () => {
       await until(() => fakes.of('mergeChunks').length, (calls) => calls === 3);
       await run.signal('pause');
       await inState(run, 'paused');
+      expect(await detailsOf(run)).toMatch(/^\*\*WRITE, paused\*\* merge s3:/);
       expect(fakes.of('mergeChunks')).toHaveLength(3);
       expect(await progress(run)).toMatchObject({ phase: 'WRITE', batches: { done: 0 } });
       await run.signal('resume');

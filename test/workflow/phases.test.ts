@@ -127,6 +127,8 @@ describe('a run that fails', () => {
       await rig().serve(createFakes([2], { [name]: (input: unknown) => (isDenied ? denied() : well(input)) }), async () => {
         const run = await rig().start(`denied-${name}`);
         await expect(run.result()).rejects.toMatchObject({ cause: { type: 'TRB-ACCESS-DENIED', message: 's3://logs/ may not be listed', details: [{ bucket: 'logs' }, {}] } });
+        const { events } = await run.fetchHistory();
+        expect(events?.at(-1)?.workflowExecutionFailedEventAttributes?.failure?.stackTrace).toBe('');
         isDenied = false;
         expect(await (await rig().start(`after-${name}`)).result()).toMatchObject({ status: 'completed' });
       });

@@ -7,6 +7,7 @@ import type { Context } from '../context.ts';
 import { startDevServers, type DevServers } from '../local/dev-servers.ts';
 import { startLocalWorker, type LocalWorker } from '../local/worker.ts';
 import { addressesOf, renderDev } from '../render/dev.ts';
+import { requirePort } from '../services/ports.ts';
 import { ensureBucket, withStores } from '../stores.ts';
 import { devStore } from '../where.ts';
 
@@ -26,6 +27,7 @@ const PORTS = { temporal: 7233, ui: 8233, s3: 7070 } as const;
 /** `tributary dev`: runs until a signal, or until one of its servers ends by itself. @returns the exit code */
 export async function dev(context: Context, flags: DevFlags): Promise<number> {
   const { output, environment } = context;
+  for (const [flag, port] of [['--port', flags.port], ['--ui-port', flags.uiPort], ['--s3-port', flags.s3Port]] as const) await requirePort(flag, port);
   const interrupt = context.interrupt();
   const data = flags.ephemeral === true ? await mkdtemp(join(tmpdir(), 'tributary-dev-')) : flags.data === undefined ? join(environment.paths.state, 'dev', 'data') : resolve(flags.data);
   let servers: DevServers | undefined;

@@ -15,6 +15,7 @@ const SILENCE_MS = 4_000;
  */
 export async function verify(context: Context, first: string, target: string | undefined, flags: { readonly verify: 'size' | 'content' }): Promise<number> {
   if (target !== undefined) for (const place of [first, target]) refuseBadPlace(place);
+  else if (/^s3a?:/.test(first)) throw new TributaryError('TRB-INVALID-INPUT', `verify takes the id of a run, or a source and its target; ${first} has no target beside it`);
   const session = await openSession(context, { worker: 'all' });
   try {
     const run = target === undefined ? first : await findFinishedRun(session.runs, first, target);

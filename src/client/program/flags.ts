@@ -4,6 +4,11 @@ import { parseDurationMs } from '../../contracts/units.ts';
 
 const choice = (flags: string, description: string, choices: readonly string[]): Option => new Option(flags, description).choices(choices);
 
+function said(text: string): string {
+  if (text.trim() === '') throw new InvalidArgumentError('It must not be empty.');
+  return text;
+}
+
 /** `--name value` as often as one likes. */
 const list = (flags: string, description: string): Option =>
   new Option(flags, description).argParser((value: string, before: readonly string[] | undefined) => [...before ?? [], value]);
@@ -71,7 +76,7 @@ export function addWriteOptions(command: Command): void {
 }
 
 const RUN_OPTIONS = {
-  id: [new Option('--id <id>', 'id of the run (default: made up, and printed)')],
+  id: [new Option('--id <id>', 'id of the run (default: made up, and printed)').argParser(said)],
   label: [new Option('--label <text>', 'a name of yours for the run')],
   detach: [new Option('-d, --detach', 'start the run and do not follow it')],
   dryRun: [new Option('-n, --dry-run', 'freeze the plan and stop, as `tributary plan merge`')],
@@ -101,7 +106,7 @@ export function addLimitOptions(command: Command): void {
 export function addFollowOptions(command: Command): void {
   group(command, 'Output:', [
     new Option('--stats <duration>', 'how often progress is told where it is not on a terminal').default('30s').argParser((text: string) => {
-      if ((parseDurationMs(text) ?? 0) <= 0) throw new InvalidArgumentError(`"${text}" is not a duration; write a number and a unit, as 30s`);
+      if ((parseDurationMs(text) ?? 0) <= 0) throw new InvalidArgumentError('It must be a duration longer than 0, as 30s.');
       return text;
     }),
   ]);

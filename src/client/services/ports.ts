@@ -1,5 +1,6 @@
 import { randomInt } from 'node:crypto';
 import { connect, createServer } from 'node:net';
+import { TributaryError } from '../../contracts/errors.ts';
 
 /**
  * Ports below those that systems hand out by themselves (from 32768 on Linux, from 49152 on macOS): one of those can be taken by any connection, or
@@ -13,6 +14,12 @@ export async function choosePort(preferred = 0, except: readonly number[] = []):
   for (let port = preferred === 0 ? randomInt(LOWEST, HIGHEST) : preferred; ; port = randomInt(LOWEST, HIGHEST)) {
     if (!except.includes(port) && await isFree(port)) return port;
   }
+}
+
+/** For a port that somebody named: another one would not do. @throws TRB-INVALID-CONFIG where it is taken */
+export async function requirePort(flag: string, port = 0): Promise<void> {
+  if (port === 0 || await isFree(port)) return;
+  throw new TributaryError('TRB-INVALID-CONFIG', `${flag} ${port}: something else on this machine listens there; name another port, or none for a free one`);
 }
 
 async function isFree(port: number): Promise<boolean> {

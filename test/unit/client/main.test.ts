@@ -26,6 +26,8 @@ describe('the command line', () => {
     [['merge', 's3://logs/', 's3://merged/', '--verify', 'twice'], 'error: option \'--verify <how>\' argument \'twice\' is invalid. Allowed choices are none, size, content.\n'],
     [['merge', 's3://logs/', 's3://merged/', '--lines', '5', '--size', '1M'], 'error: option \'--size <size>\' cannot be used with option \'--lines <n>\'\n'],
     [['runs', '--limit', '0'], 'error: option \'--limit <n>\' argument \'0\' is invalid. It must be a whole number, at least 1.\n'],
+    [['merge', 's3://logs/', 's3://merged/', '--id', ''], 'error: option \'--id <id>\' argument \'\' is invalid. It must not be empty.\n'],
+    [['merge', 's3://logs/', 's3://merged/', '--stats', '0s'], 'error: option \'--stats <duration>\' argument \'0s\' is invalid. It must be a duration longer than 0, as 30s.\n'],
     [['explain', 'migrate'], 'error: command-argument value \'migrate\' is invalid for argument \'job\'. Allowed choices are merge.\n'],
   ])('refuses %j with 2 and one message', async (argv, message) => {
     expect(await run(...argv)).toEqual({ code: 2, out: '', err: message });
@@ -40,6 +42,7 @@ describe('the command line', () => {
     [['limit', 'a'], 'say what to change: --parallel-groups, --downloads, --uploads, --bwlimit or --tpslimit'],
     [['merge', 's3://logs/', 's3://merged/', '--detach'], '--detach needs a server that goes on without this command'],
     [['verify', 'logs', 's3://merged/'], '"logs" is not an S3 URI; write s3://bucket/prefix/'],
+    [['verify', 's3://logs/'], 'verify takes the id of a run, or a source and its target; s3://logs/ has no target beside it'],
     [['generate', 'logs'], '"logs" in store "default" is no place; write s3://bucket/prefix/'],
     [['config', '--config', '/nowhere.yaml'], '/nowhere.yaml: the configuration file cannot be read'],
   ])('refuses %j before anything is started', async (argv, message) => {

@@ -35,9 +35,15 @@ describe('mergeInputOf', () => {
 
   it.each<[MergeFlags, string]>([
     [{ lines: '0' }, '--lines must be at least 1'],
-    [{ lines: 'many' }, '--lines is a whole number'],
+    [{ lines: 'many' }, '--lines must be a whole number'],
     [{ size: 'x' }, '--size: "x" is not a size; write bytes or a unit, as 128MiB'],
-    [{ groupBy: 'day' }, '--group-by: expected "directory" or object (What is merged together: each "directory", or everything under the first n directories {"depth": n})'],
+    [{ groupBy: 'day' }, '--group-by takes directory or depth:N, and not "day"'],
+    [{ groupBy: 'depth:-1' }, '--group-by depth:N must be at least 0'],
+    [{ tpslimit: '0' }, '--tpslimit must be at least 1'],
+    [{ sse: 'aes' }, '--sse takes s3, kms or kms:KEY, and not "aes"'],
+    [{ sse: 'kms:' }, '--sse takes s3, kms or kms:KEY, and not "kms:"'],
+    [{ metadata: ['Owner=me'] }, '--metadata.Owner: metadata keys have lower case letters, digits and dashes'],
+    [{ metadata: ['tributary-chunk=mine'] }, '--metadata.tributary-chunk is what chunks are known by; take another key'],
     [{ minAge: '5' }, '--min-age: "5" is not a duration; write a number and a unit, as 15m or 7d'],
     [{ bwlimit: '1' }, '--bwlimit must be at least 1KiB, or "off"'],
     [{ downloads: '0' }, '--downloads must be at least 1'],

@@ -25,10 +25,12 @@ describe('describeInputIssues', () => {
 
   it.each([
     [{ chunk: { lines: 0 } }, 'chunk.lines must be at least 1'],
-    [{ chunk: { lines: 1.5 } }, 'chunk.lines is a whole number'],
+    [{ chunk: { lines: 1.5 } }, 'chunk.lines must be a whole number'],
     [{ chunk: { bytes: 'much' } }, 'chunk.bytes: "much" is not a size; write bytes or a unit, as 128MiB'],
     [{ chunk: { lines: 1, bytes: 1 } }, 'chunk: say only one of bytes, lines'],
     [{ minAge: '5' }, 'minAge: "5" is not a duration; write a number and a unit, as 15m or 7d'],
+    [{ limits: { requestsPerSecond: 0 } }, 'limits.requestsPerSecond must be at least 1'],
+    [{ groupBy: { depth: 65 } }, 'groupBy.depth must be at most 64'],
     [{ limits: { downloads: 0 } }, 'limits.downloads must be at least 1'],
     [{ limits: { bytesPerSecond: 'x' } }, 'limits.bytesPerSecond: "x" is not a size; write bytes or a unit, as 128MiB'],
     [{ modifiedAfter: 'yesterday' }, 'modifiedAfter: write a date, or an instant with its zone, as 2026-01-31 or 2026-01-31T09:00:00Z'],

@@ -1,7 +1,7 @@
 import { createServer, type AddressInfo, type Server } from 'node:net';
 import { once } from 'node:events';
 import { describe, expect, it } from '@jest/globals';
-import { choosePort, isListening } from '../../../../src/client/services/ports.ts';
+import { choosePort, isListening, requirePort } from '../../../../src/client/services/ports.ts';
 
 async function listen(port: number): Promise<Server> {
   const server = createServer().listen(port, '127.0.0.1');
@@ -28,5 +28,17 @@ describe('choosePort', () => {
     expect(await isListening(`127.0.0.1:${preferred}`)).toBe(true);
     expect(await choosePort(preferred)).not.toBe(preferred);
     server.close();
+  });
+});
+
+describe('requirePort', () => {
+  it('refuses a port that somebody named where it is taken, and takes it where it is free', async () => {
+    const port = await choosePort();
+    const server = await listen(port);
+    await expect(requirePort('--s3-port', port)).rejects.toMatchObject({ code: 'TRB-INVALID-CONFIG', message: expect.stringContaining(`--s3-port ${port}: something else`) });
+    server.close();
+    await once(server, 'close');
+    await requirePort('--s3-port', port);
+    await requirePort('--s3-port', undefined);
   });
 });
