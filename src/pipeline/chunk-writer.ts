@@ -7,7 +7,6 @@
  * W3. `acknowledged` describes an unbroken run of parts from the first one; it never goes back.
  * W4. Pieces are released when their part is acknowledged or given up, or by `discard`, and only once.
  */
-import { crc32 } from '@node-rs/crc32';
 import { isTributaryError, TributaryError } from '../contracts/errors.ts';
 import type { OpenChunk, Position } from '../contracts/cursor.ts';
 import type { OutputOptions } from '../contracts/merge.ts';
@@ -16,7 +15,8 @@ import { addEnded, subtractEnded, type Ended } from '../core/ended.ts';
 import type { Body } from '../stores/object-store.ts';
 import { completeOnce, judge, putOnce, type ChunkObject, type PublishContext } from './publish.ts';
 import { Restart } from './restart.ts';
-import { viewOf, type Piece } from './slab.ts';
+import { FormingPart } from './forming-part.ts';
+import { type Piece } from './slab.ts';
 import type { AdoptedChunk, Destination } from './uploads.ts';
 
 /** Limit of S3: parts are numbered from 1 to 10,000. */
@@ -61,8 +61,7 @@ export class ChunkWriter {
   /** Set when the chunk is published. */
   published: { readonly etag: string; readonly crc32: number } | null = null;
   #mark: Mark;
-  #forming: Piece[] = [];
-  #formingBytes = 0;
+  #forming = new FormingPart();
   #partCount = 0;
   #opening: Promise<Destination> | null = null;
   #destination: Destination | null = null;
@@ -98,38 +97,22 @@ export class ChunkWriter {
 
   /** Bytes until the forming part is full. */
   get roomBytes(): number {
-    return this.options.partBytes - this.#formingBytes;
+    return this.options.partBytes - this.#forming.sizeBytes;
   }
 
   get formingBytes(): number {
-    return this.#formingBytes;
+    return this.#forming.sizeBytes;
   }
 
   /** Takes over the piece's reference. `piece` is at most `roomBytes` long, and ends at `mark`. */
   push(piece: Piece, mark: Mark): void {
-    const last = this.#forming.at(-1);
-    if (last && last.slot === piece.slot && last.end === piece.start) {
-      this.#forming[this.#forming.length - 1] = { ...last, end: piece.end };
-      piece.slot.release();
-    } else {
-      this.#forming.push(piece);
-    }
-    this.#formingBytes += piece.end - piece.start;
+    this.#forming.push(piece);
     this.#mark = mark;
   }
 
   /** Goes back to `mark`, behind which all bytes are still in the forming part. */
   truncate(mark: Mark): void {
-    const sizeBytes = this.#mark.bytes - mark.bytes;
-    for (let left = sizeBytes; left > 0;) {
-      const last = this.#forming.pop();
-      if (!last) throw new TributaryError('TRB-INTERNAL', 'more bytes were taken back than the forming part holds');
-      const lastBytes = last.end - last.start;
-      if (lastBytes > left) this.#forming.push({ ...last, end: last.end - left });
-      else last.slot.release();
-      left -= Math.min(left, lastBytes);
-    }
-    this.#formingBytes -= sizeBytes;
+    this.#forming.takeBack(this.#mark.bytes - mark.bytes);
     this.#mark = mark;
   }
 
@@ -156,7 +139,7 @@ export class ChunkWriter {
       this.#track(this.#putWhole());
       return;
     }
-    if (this.#formingBytes > 0) this.closePart();
+    if (this.#forming.sizeBytes > 0) this.closePart();
     this.#track(this.#complete([...this.#pending], this.#opening));
   }
 
@@ -168,7 +151,7 @@ export class ChunkWriter {
     const { done, partial, failed } = subtractEnded(ended, endedAtStart);
     return {
       chunk, start, parts, crc32: prefixCrc32, at, lines, bytes, tail, ended: { done: [...done], partial: [...partial], failed: [...failed] },
-      closed: this.closed && parts === this.#partCount && this.#formingBytes === 0,
+      closed: this.closed && parts === this.#partCount && this.#forming.sizeBytes === 0,
     };
   }
 
@@ -179,14 +162,13 @@ export class ChunkWriter {
 
   /** Lets go of the bytes of the forming part. */
   discard(): void {
-    for (const piece of this.#takeForming()) piece.slot.release();
+    this.#takeForming().release();
   }
 
-  #takeForming(): Piece[] {
-    const pieces = this.#forming;
-    this.#forming = [];
-    this.#formingBytes = 0;
-    return pieces;
+  #takeForming(): FormingPart {
+    const part = this.#forming;
+    this.#forming = new FormingPart();
+    return part;
   }
 
   #track(work: Promise<void>): void {
@@ -194,10 +176,10 @@ export class ChunkWriter {
     this.#pending.add(tracked);
   }
 
-  async #sendPart(partNumber: number, pieces: readonly Piece[], opening: Promise<Destination>): Promise<void> {
+  async #sendPart(partNumber: number, part: FormingPart, opening: Promise<Destination>): Promise<void> {
     const { object, lane } = this.options;
     try {
-      const body = bodyOf(pieces);
+      const body = part.body();
       // Not within the lane: opening may wait for another chunk, which needs lanes to end.
       const destination = await opening;
       const etag = destination.kind === 'published' ? '' : await lane(() => this.#etagOf(partNumber, body, destination));
@@ -207,7 +189,7 @@ export class ChunkWriter {
       if (isTributaryError(error) && error.code === 'TRB-NO-SUCH-KEY') throw new Restart('upload', `the upload of s3://${object.bucket}/${object.key} is gone`);
       throw error;
     } finally {
-      for (const piece of pieces) piece.slot.release();
+      part.release();
     }
   }
 
@@ -232,13 +214,13 @@ export class ChunkWriter {
 
   async #putWhole(): Promise<void> {
     const { object, output, lane, context, needsNoUpload } = this.options;
-    const pieces = this.#takeForming();
+    const part = this.#takeForming();
     try {
       await needsNoUpload(object);
-      const body = bodyOf(pieces);
+      const body = part.body();
       this.#publish(await lane(() => putOnce(context, object, body, output)), body.crc32);
     } finally {
-      for (const piece of pieces) piece.slot.release();
+      part.release();
     }
   }
 
@@ -263,15 +245,4 @@ export class ChunkWriter {
     this.published = { etag, crc32: sum };
     this.options.onPublished(this);
   }
-}
-
-function bodyOf(pieces: readonly Piece[]): Body {
-  const views = pieces.map(viewOf);
-  let sum = 0;
-  let sizeBytes = 0;
-  for (const view of views) {
-    sum = crc32(view, sum);
-    sizeBytes += view.length;
-  }
-  return { views, sizeBytes, crc32: sum };
 }

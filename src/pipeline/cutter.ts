@@ -14,6 +14,7 @@ import type { MergeSpec } from '../contracts/merge.ts';
 import { addEnded, withSource, type Defect, type Ended } from '../core/ended.ts';
 import type { LineScanner } from '../core/lines.ts';
 import type { ChunkWriter, Mark } from './chunk-writer.ts';
+import { HOT_BYTES } from './forming-part.ts';
 import type { ReadingPoint } from './ledger.ts';
 import type { SourceStretch } from './reading-list.ts';
 import { Restart } from './restart.ts';
@@ -211,7 +212,7 @@ export class Cutter {
   #cut(piece: Piece, from: number): number {
     let start = from;
     for (let writer = this.#writer; writer && start < piece.end; writer = this.#writer) {
-      const step = Math.min(piece.end, start + writer.roomBytes);
+      const step = Math.min(piece.end, start + writer.roomBytes, start + HOT_BYTES);
       const { cut, lines } = this.#measure(writer.mark, start, step);
       const end = cut ?? step;
       this.#move(start, end);

@@ -1,0 +1,79 @@
+/**
+ * The bytes of one part while it forms and until it is sent: pieces in order, and their CRC32.
+ *
+ * Invariants: it holds one reference to the slot of each piece, until `release`. Bytes are summed soon after they came, while they are still
+ * in the processor's cache, but not each few of them; what is taken back after it was summed makes the sum begin anew.
+ */
+import { crc32 } from '@node-rs/crc32';
+import { TributaryError } from '../contracts/errors.ts';
+import type { Body } from '../stores/object-store.ts';
+import type { Piece } from './slab.ts';
+
+/** Bytes that are counted and summed in one go: what fits the cache of a core. */
+export const HOT_BYTES = 256 * 1024;
+
+export class FormingPart {
+  readonly #pieces: Piece[] = [];
+  #sizeBytes = 0;
+  #crc32 = 0;
+  #summedBytes = 0;
+  /** The piece that the sum has come to, and how many bytes of it are summed. */
+  #summedTo = { piece: 0, bytes: 0 };
+
+  get sizeBytes(): number {
+    return this.#sizeBytes;
+  }
+
+  /** Takes over the piece's reference. */
+  push(piece: Piece): void {
+    const last = this.#pieces.at(-1);
+    if (last && last.slot === piece.slot && last.end === piece.start) {
+      this.#pieces[this.#pieces.length - 1] = { ...last, end: piece.end };
+      piece.slot.release();
+    } else {
+      this.#pieces.push(piece);
+    }
+    this.#sizeBytes += piece.end - piece.start;
+    if (this.#sizeBytes - this.#summedBytes >= HOT_BYTES) this.#sum();
+  }
+
+  /** Lets go of the last `sizeBytes`. */
+  takeBack(sizeBytes: number): void {
+    for (let left = sizeBytes; left > 0;) {
+      const last = this.#pieces.pop();
+      if (!last) throw new TributaryError('TRB-INTERNAL', 'more bytes were taken back than the forming part holds');
+      const lastBytes = last.end - last.start;
+      if (lastBytes > left) this.#pieces.push({ ...last, end: last.end - left });
+      else last.slot.release();
+      left -= Math.min(left, lastBytes);
+    }
+    this.#sizeBytes -= sizeBytes;
+    if (this.#sizeBytes >= this.#summedBytes) return;
+    this.#crc32 = this.#summedBytes = 0;
+    this.#summedTo = { piece: 0, bytes: 0 };
+  }
+
+  /** All of it, to be sent. */
+  body(): Body {
+    this.#sum();
+    const views = this.#pieces.map(({ bytes, start, end }) => bytes.subarray(start, end));
+    return { views, sizeBytes: this.#sizeBytes, crc32: this.#crc32 };
+  }
+
+  release(): void {
+    for (const piece of this.#pieces.splice(0)) piece.slot.release();
+  }
+
+  #sum(): void {
+    let { piece: index, bytes: summed } = this.#summedTo;
+    for (let piece = this.#pieces[index]; piece; piece = this.#pieces[index]) {
+      const from = piece.start + summed;
+      if (from < piece.end) this.#crc32 = crc32(piece.bytes.subarray(from, piece.end), this.#crc32);
+      summed = piece.end - piece.start;
+      this.#summedTo = { piece: index, bytes: summed };
+      index += 1;
+      summed = 0;
+    }
+    this.#summedBytes = this.#sizeBytes;
+  }
+}
