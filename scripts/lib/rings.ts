@@ -4,7 +4,7 @@ import { ROOT } from './paths.ts';
 
 export interface Ring {
   readonly name: string;
-  /** Test files that run side by side. Rings with servers of their own keep a core for those. */
+  /** Test files that run side by side. The fault ring measures rates and times, and keeps a core for its servers. */
   readonly workers: number;
   readonly timeoutMs: number;
   /** Whether its tests start the built command. */
@@ -17,8 +17,8 @@ export const RINGS: readonly Ring[] = [
   { name: 'unit', workers: 2, timeoutMs: 5 * MINUTE_MS },
   { name: 'store', workers: 2, timeoutMs: 5 * MINUTE_MS },
   { name: 'replay', workers: 1, timeoutMs: 5 * MINUTE_MS },
-  { name: 'workflow', workers: 1, timeoutMs: 10 * MINUTE_MS },
-  { name: 'e2e', workers: 1, timeoutMs: 15 * MINUTE_MS, needsBuild: true },
+  { name: 'workflow', workers: 2, timeoutMs: 10 * MINUTE_MS },
+  { name: 'e2e', workers: 2, timeoutMs: 15 * MINUTE_MS, needsBuild: true },
   { name: 'fault', workers: 1, timeoutMs: 15 * MINUTE_MS },
 ];
 
