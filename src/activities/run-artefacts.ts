@@ -7,7 +7,7 @@ import { TributaryError } from '../contracts/errors.ts';
 import type { MergeSpec } from '../contracts/merge.ts';
 import { plannedBatch, sealedPlan, type PlannedBatch, type SealedPlan } from '../contracts/plan.ts';
 import { controlPrefix } from '../core/names.ts';
-import { PlanReader } from '../pipeline/plan-reader.ts';
+import { PlanReader, type PlanPages } from '../pipeline/plan-reader.ts';
 import { orAborted } from '../pipeline/waiting.ts';
 import { contentHash, getArtefact } from '../stores/artefacts.ts';
 import type { StoreRegistry, StoreSession } from '../stores/registry.ts';
@@ -33,6 +33,7 @@ export class RunArtefacts {
   readonly #shares: RunShares;
   readonly #specs = new Map<string, MergeSpec>();
   readonly #plans = new Map<string, Promise<OpenedPlan>>();
+  readonly #pages: PlanPages = new Map();
 
   constructor(stores: StoreRegistry, shares: RunShares) {
     this.#stores = stores;
@@ -100,7 +101,7 @@ export class RunArtefacts {
 
   async #open(run: RunRef, planHash: string): Promise<OpenedPlan> {
     const plan = sealedPlan.parse(JSON.parse((await this.#artefact(run, `plan/${planHash}.plan.json`, planHash)).toString()));
-    return { plan, reader: new PlanReader(plan, (name, hash) => this.#artefact(run, name, hash)) };
+    return { plan, reader: new PlanReader(plan, (name, hash) => this.#artefact(run, name, hash), this.#pages) };
   }
 
   async #artefact(run: RunRef, name: string, hash: string, signal: AbortSignal = new AbortController().signal): Promise<Buffer> {

@@ -1,4 +1,4 @@
-/** Reads rows of a sealed plan by their global number. Pages are checked against their hashes; the last few are kept. */
+/** Reads rows of a sealed plan by their global number. Pages are checked against their hashes; the last few are kept, of all plans that share them. */
 import { gunzipSync } from 'node:zlib';
 import { TributaryError } from '../contracts/errors.ts';
 import { planRow, type PlanPageRef, type PlanRow, type SealedPlan } from '../contracts/plan.ts';
@@ -14,14 +14,19 @@ const BLOCK_ROWS = 1000;
 /** Pages in memory at once: neighbouring batches read the same pages. A page of 50,000 rows takes about 10 MB. */
 const PAGES_KEPT = 3;
 
+/** Pages that are kept, by their hashes; the first is the oldest. */
+export type PlanPages = Map<string, Promise<readonly PlanRow[]>>;
+
 export class PlanReader {
   readonly #plan: Pick<SealedPlan, 'pages'>;
   readonly #load: LoadArtefact;
-  readonly #pages = new Map<string, Promise<readonly PlanRow[]>>();
+  readonly #pages: PlanPages;
 
-  constructor(plan: Pick<SealedPlan, 'pages'>, load: LoadArtefact) {
+  /** @param pages shared by the readers of a process, so that the plans of runs that have ended do not stay in memory */
+  constructor(plan: Pick<SealedPlan, 'pages'>, load: LoadArtefact, pages: PlanPages = new Map()) {
     this.#plan = plan;
     this.#load = load;
+    this.#pages = pages;
   }
 
   /** Rows `[from, to)` of the whole plan, ascending, in blocks. @throws TRB-PLAN-LOST */
