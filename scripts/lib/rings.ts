@@ -17,9 +17,9 @@ export const RINGS: readonly Ring[] = [
   { name: 'unit', workers: 2, timeoutMs: 5 * MINUTE_MS },
   { name: 'store', workers: 2, timeoutMs: 5 * MINUTE_MS },
   { name: 'replay', workers: 1, timeoutMs: 5 * MINUTE_MS },
-  { name: 'workflow', workers: 2, timeoutMs: 10 * MINUTE_MS },
-  { name: 'e2e', workers: 2, timeoutMs: 15 * MINUTE_MS, needsBuild: true },
-  { name: 'fault', workers: 1, timeoutMs: 15 * MINUTE_MS },
+  { name: 'workflow', workers: 2, timeoutMs: 15 * MINUTE_MS },
+  { name: 'e2e', workers: 2, timeoutMs: 25 * MINUTE_MS, needsBuild: true },
+  { name: 'fault', workers: 1, timeoutMs: 30 * MINUTE_MS },
 ];
 
 /** Arguments of `node` that run one ring. Positional patterns come first: `--selectProjects` takes all words after it. */
