@@ -33,7 +33,9 @@ const buckets = openBuckets(s3.endpoint, s3.root);
 const client = new Client({ connection: await Connection.connect({ address: temporal.address }) });
 
 async function save(name: string, handle: WorkflowHandle): Promise<void> {
-  await writeFile(join(HISTORIES, `${name}.json`), `${JSON.stringify(JSON.parse(historyToJSON(await handle.fetchHistory())))}\n`);
+  // Stack traces name folders of the machine that recorded them.
+  const history = JSON.stringify(JSON.parse(historyToJSON(await handle.fetchHistory())), (key, value: unknown) => (key === 'stackTrace' ? '' : value));
+  await writeFile(join(HISTORIES, `${name}.json`), `${history}\n`);
 }
 
 const start = (id: string, input: object): Promise<WorkflowHandle> =>
