@@ -5,8 +5,9 @@
  * S1. A run's limits are dealt out by calls of `mergeChunks`: a worker's share is its own among all that run anywhere, waiting ones left
  *     out. Every worker that runs calls of a limited run asks Temporal for them about once a second; nothing is in history, and no
  *     request to a store waits for an answer of Temporal.
- * S2. Fewer downloads hold at once; more only when a second look agrees, since by then every other worker has looked. So they add up to
- *     no more than the limit, but for those that are under way.
+ * S2. Downloads are dealt out by workers that have calls, which change less often than calls do. Fewer hold at once; more only when every
+ *     look of four seconds agrees, since by then every other worker has looked, and one that has left has noticed it. One that comes and
+ *     finds others has none for as long. So they add up to no more than the limit, but for those that are under way.
  * S3. Where Temporal does not answer, shares stay what they were. A worker that starts with no answer at all takes its own calls for all.
  */
 import type { Logger } from '@temporalio/common';
@@ -18,6 +19,8 @@ import type { Clock } from '../stores/clock.ts';
 import type { CallsOfRun } from './running-calls.ts';
 
 const LOOK_EACH_MS = 1000;
+/** How long more downloads are waited for: of looks that are a second apart, and late on a busy machine. */
+const AGREED_MS = 4 * LOOK_EACH_MS;
 /** A look at many batches takes many questions: a worker asks no more than 50 a second. */
 const MS_PER_QUESTION = 20;
 /** Runs that are remembered at once, beside those that have calls here. */
@@ -33,6 +36,14 @@ export interface RunSharesDeps {
 
 type Shared = Pick<Limits, 'requestsPerSecond' | 'bytesPerSecond' | 'downloads'>;
 type Calls = ReadonlyMap<string, number>;
+
+/** What a look saw. */
+interface Seen {
+  readonly atMs: number;
+  readonly calls: Calls;
+}
+
+const NOBODY: Calls = new Map<string, number>();
 
 export class RunShares {
   readonly #deps: RunSharesDeps;
@@ -89,10 +100,8 @@ class RunShare {
   readonly #deps: RunSharesDeps;
   #limits: Shared | null = null;
   #calls = 0;
-  /** What the last two looks saw; the older one first. */
-  #seen: readonly Calls[] = [];
-  /** Whether the last look saw no other call of the run anywhere, nor one that waits. */
-  #isAlone = false;
+  /** What the looks of the last seconds saw; the oldest first. Calls of this worker are in each, but where it came and found others. */
+  #seen: readonly Seen[] = [];
   #watching: Promise<void> | null = null;
   #known: Promise<void> = Promise.resolve();
 
@@ -141,7 +150,6 @@ class RunShare {
     this.#watching = this.#goOnLooking(first).finally(() => {
       this.#watching = null;
       this.#seen = [];
-      this.#isAlone = false;
       this.#apply();
       this.#watch();
     });
@@ -160,23 +168,26 @@ class RunShare {
   async #look(): Promise<number> {
     const { look, log } = this.#deps;
     try {
-      const { running, waiting, asked } = await look(this.#runId);
-      this.#saw(running, waiting);
+      const { running, asked } = await look(this.#runId);
+      this.#saw(running);
       return asked;
     } catch (error) {
       log.debug('the calls of a run could not be looked for', { run: this.#runId, error });
       // Who has never had an answer reckons with its own calls alone: limits that are kept badly are better than a run that waits.
-      if (this.#seen.length === 0) this.#saw(new Map<string, number>(), 0);
+      if (this.#seen.length === 0) this.#saw(NOBODY);
       return 1;
     }
   }
 
-  #saw(running: Calls, waiting: number): void {
-    const { identity } = this.#deps;
+  #saw(running: Calls): void {
+    const { identity, clock } = this.#deps;
+    const atMs = clock.nowMs();
     // Of its own calls this worker knows more than the server.
     const calls = new Map(running).set(identity, Math.max(1, this.#calls));
-    this.#isAlone = waiting === 0 && calls.size === 1;
-    this.#seen = [this.#seen.at(-1) ?? new Map<string, number>(), calls];
+    const others = new Map([...running].filter(([worker]) => worker !== identity));
+    const before = this.#seen.length === 0 && others.size > 0 ? [{ atMs, calls: others }] : this.#seen;
+    // The last two are kept however old they are: looks at many batches are further apart.
+    this.#seen = [...before.filter((seen, at) => at === before.length - 1 || atMs - seen.atMs < AGREED_MS), { atMs, calls }];
     this.#apply();
   }
 
@@ -193,15 +204,15 @@ class RunShare {
   /** Of rates. Calls that have just ended are counted, since others follow them: what one look misses, the one before has seen. */
   #part(): number {
     const most = new Map<string, number>();
-    for (const calls of this.#seen) for (const [worker, count] of calls) most.set(worker, Math.max(count, most.get(worker) ?? 0));
+    for (const { calls } of this.#seen.slice(-2)) for (const [worker, count] of calls) most.set(worker, Math.max(count, most.get(worker) ?? 0));
     const all = [...most.values()].reduce((sum, count) => sum + count, 0);
     // Control data is read and written without a call: where none runs here, it need not be shared.
     return all === 0 ? 1 : (most.get(this.#deps.identity) ?? 0) / all;
   }
 
   #downloads(limit: number): number {
-    if (this.#isAlone || this.#calls === 0) return limit;
-    const shares = this.#seen.map((calls) => apportion(limit, calls).get(this.#deps.identity) ?? 0);
-    return shares.length === 0 ? 0 : Math.min(...shares);
+    if (this.#calls === 0 || this.#seen.length === 0) return this.#calls === 0 ? limit : 0;
+    const { identity } = this.#deps;
+    return Math.min(...this.#seen.map(({ calls }) => apportion(limit, calls.keys()).get(identity) ?? 0));
   }
 }

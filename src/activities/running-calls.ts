@@ -5,8 +5,6 @@ import { WORKFLOWS } from '../contracts/names.ts';
 export interface CallsOfRun {
   /** Calls that run, by the identity of their worker. */
   readonly running: ReadonlyMap<string, number>;
-  /** Batches and calls that wait for a worker. */
-  readonly waiting: number;
   /** Questions that this took. */
   readonly asked: number;
 }
@@ -17,22 +15,19 @@ const PENDING_SCHEDULED = 1;
 /** @param runId id of the root workflow @throws where Temporal does not answer */
 export async function callsOfRun(temporal: Client, runId: string): Promise<CallsOfRun> {
   const running = new Map<string, number>();
-  let waiting = 0;
   let asked = 0;
   const walk = async (workflowId: string, isBatch: boolean): Promise<void> => {
     asked += 1;
     const { pendingActivities: calls, pendingChildren: children } = await describe(temporal, workflowId);
-    if (isBatch && !calls?.length) waiting += 1;
     for (const { state, lastWorkerIdentity } of isBatch ? calls ?? [] : []) {
-      if (Number(state) === PENDING_SCHEDULED || !lastWorkerIdentity) waiting += 1;
-      else running.set(lastWorkerIdentity, (running.get(lastWorkerIdentity) ?? 0) + 1);
+      if (Number(state) !== PENDING_SCHEDULED && lastWorkerIdentity) running.set(lastWorkerIdentity, (running.get(lastWorkerIdentity) ?? 0) + 1);
     }
     await Promise.all((children ?? []).map(async ({ workflowId: child, workflowTypeName: type }) => {
       if (child && (type === WORKFLOWS.mergePage || type === WORKFLOWS.mergePrefix)) await walk(child, type === WORKFLOWS.mergePrefix);
     }));
   };
   await walk(runId, false);
-  return { running, waiting, asked };
+  return { running, asked };
 }
 
 type Description = Awaited<ReturnType<ReturnType<Client['workflow']['getHandle']>['describe']>>['raw'];

@@ -15,7 +15,6 @@ class Fleet {
   readonly shares: RunShares;
   looks = 0;
   calls: Readonly<Record<string, number>> = {};
-  waiting = 0;
   isAway = false;
 
   constructor() {
@@ -24,7 +23,7 @@ class Fleet {
       look: async (): Promise<CallsOfRun> => {
         this.looks += 1;
         if (this.isAway) throw new Error('Temporal is away');
-        return { running: new Map(Object.entries(this.calls)), waiting: this.waiting, asked: 1 };
+        return { running: new Map(Object.entries(this.calls)), asked: 1 };
       },
     });
   }
@@ -72,9 +71,8 @@ class Fleet {
 }
 
 describe('the share of a worker', () => {
-  it('is all of it where no other worker has calls of the run, however many batches wait', async () => {
+  it('is all of it where no other worker has calls of the run', async () => {
     const fleet = new Fleet();
-    fleet.waiting = 6;
     const calls = [await fleet.call({ requestsPerSecond: 20 }), await fleet.call({ requestsPerSecond: 20 })];
     fleet.calls = { here: 2 };
     expect(await fleet.requests()).toBeGreaterThanOrEqual(195);
@@ -132,23 +130,43 @@ describe('the share of a worker', () => {
 });
 
 describe('downloads of a worker', () => {
-  it('wait for a second look where others may run, so that they add up to the limit', async () => {
+  it('are none where it comes and finds others, until these have seen it', async () => {
     const fleet = new Fleet();
     fleet.calls = { there: 2 };
     const call = await fleet.call({ downloads: 5 });
     expect(await fleet.downloads()).toBe(0);
+    await fleet.clock.advance(3_000);
+    expect(await fleet.downloads()).toBe(0);
+    await fleet.clock.advance(2_000);
+    expect(await fleet.downloads()).toBe(3);
+    await call.end();
+  });
+
+  it('become fewer with one look, and more when the looks of four seconds agree', async () => {
+    const fleet = new Fleet();
+    const call = await fleet.call({ downloads: 5 });
+    fleet.calls = { there: 2 };
     await fleet.clock.advance(1_000);
-    expect(await fleet.downloads()).toBe(2);
-    // One worker more: less at once. One less: more when two looks agree.
+    expect(await fleet.downloads()).toBe(3);
     fleet.calls = { there: 2, elsewhere: 2 };
     await fleet.clock.advance(1_000);
-    expect(await fleet.downloads()).toBe(1);
+    expect(await fleet.downloads()).toBe(2);
     fleet.calls = {};
-    fleet.waiting = 1;
-    await fleet.clock.advance(1_000);
-    expect(await fleet.downloads()).toBe(1);
-    await fleet.clock.advance(1_000);
+    await fleet.clock.advance(3_000);
+    expect(await fleet.downloads()).toBe(2);
+    await fleet.clock.advance(2_000);
     expect(await fleet.downloads()).toBe(5);
+    await call.end();
+  });
+
+  it('are none again where its calls have ended, others are there, and a call comes back', async () => {
+    const fleet = new Fleet();
+    let call = await fleet.call({ downloads: 5 });
+    await call.end();
+    await fleet.clock.advance(1_000);
+    fleet.calls = { there: 1 };
+    call = await fleet.call({ downloads: 5 });
+    expect(await fleet.downloads()).toBe(0);
     await call.end();
   });
 
