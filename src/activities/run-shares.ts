@@ -6,7 +6,7 @@
  *     out. Every worker that runs calls of a limited run asks Temporal for them about once a second; nothing is in history, and no
  *     request to a store waits for an answer of Temporal.
  * S2. Downloads are dealt out by workers that have calls, which change less often than calls do. Fewer hold at once; more only when every
- *     look of four seconds agrees, since by then every other worker has looked, and one that has left has noticed it. One that comes and
+ *     look of three seconds agrees, since by then every other worker has looked, and one that has left has noticed it. One that comes and
  *     finds others has none for as long. So they add up to no more than the limit, but for those that are under way.
  * S3. Where Temporal does not answer, shares stay what they were. A worker that starts with no answer at all takes its own calls for all.
  */
@@ -20,7 +20,7 @@ import type { CallsOfRun } from './running-calls.ts';
 
 const LOOK_EACH_MS = 1000;
 /** How long more downloads are waited for: of looks that are a second apart, and late on a busy machine. */
-const AGREED_MS = 4 * LOOK_EACH_MS;
+const AGREED_MS = 3 * LOOK_EACH_MS;
 /** A look at many batches takes many questions: a worker asks no more than 50 a second. */
 const MS_PER_QUESTION = 20;
 /** Runs that are remembered at once, beside those that have calls here. */
@@ -71,8 +71,8 @@ export class RunShares {
   /** Runs `body` as one of the run's calls, when the share of this worker is known. @throws what it throws; the signal's reason */
   async during<T>(runId: string, limits: Shared, signal: AbortSignal, body: () => Promise<T>): Promise<T> {
     const share = this.#of(runId);
-    share.limit(limits);
     share.enter();
+    share.limit(limits);
     try {
       await orAborted(share.known, signal);
       return await body();
@@ -211,7 +211,7 @@ class RunShare {
   }
 
   #downloads(limit: number): number {
-    if (this.#calls === 0 || this.#seen.length === 0) return this.#calls === 0 ? limit : 0;
+    if (this.#seen.length === 0) return this.#calls === 0 ? limit : 0;
     const { identity } = this.#deps;
     return Math.min(...this.#seen.map(({ calls }) => apportion(limit, calls.keys()).get(identity) ?? 0));
   }

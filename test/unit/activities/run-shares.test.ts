@@ -135,14 +135,14 @@ describe('downloads of a worker', () => {
     fleet.calls = { there: 2 };
     const call = await fleet.call({ downloads: 5 });
     expect(await fleet.downloads()).toBe(0);
-    await fleet.clock.advance(3_000);
+    await fleet.clock.advance(2_000);
     expect(await fleet.downloads()).toBe(0);
     await fleet.clock.advance(2_000);
     expect(await fleet.downloads()).toBe(3);
     await call.end();
   });
 
-  it('become fewer with one look, and more when the looks of four seconds agree', async () => {
+  it('become fewer with one look, and more when the looks of three seconds agree', async () => {
     const fleet = new Fleet();
     const call = await fleet.call({ downloads: 5 });
     fleet.calls = { there: 2 };
@@ -152,10 +152,21 @@ describe('downloads of a worker', () => {
     await fleet.clock.advance(1_000);
     expect(await fleet.downloads()).toBe(2);
     fleet.calls = {};
-    await fleet.clock.advance(3_000);
+    await fleet.clock.advance(2_000);
     expect(await fleet.downloads()).toBe(2);
     await fleet.clock.advance(2_000);
     expect(await fleet.downloads()).toBe(5);
+    await call.end();
+  });
+
+  it('are no more than its share where one call follows another', async () => {
+    const fleet = new Fleet();
+    fleet.calls = { there: 1 };
+    let call = await fleet.call({ downloads: 5 });
+    await fleet.clock.advance(4_000);
+    await call.end();
+    call = await fleet.call({ downloads: 5 });
+    expect(await fleet.downloads()).toBe(3);
     await call.end();
   });
 
