@@ -27,7 +27,7 @@ export function createCheckAccess(deps: ActivityDeps, shares: RunShares): Contro
     shares.begin(run.id, spec.limits);
     const options = { allowance: shares.allowanceOf(run.id), patience: PATIENCE_MS };
     const source = deps.stores.session(spec.source.store, options).store;
-    const target = deps.stores.session(spec.target.store, options).store;
+    const target = deps.stores.session(spec.target.store, { ...options, encryption: run.control.encryption }).store;
     await source.headBucket(spec.source.bucket, { signal });
     await target.headBucket(spec.target.bucket, { signal });
     if (spec.retryOf) await refuseRetried(deps, target, spec, run, signal);

@@ -51,8 +51,8 @@ async function merge(deps: ActivityDeps, artefacts: RunArtefacts, input: MergeCh
   const spec = await artefacts.spec(run, conditions.signal);
   const { reader } = await artefacts.plan(run, planHash, conditions.signal);
   const batch = await artefacts.batch(run, planHash, page, index, conditions.signal);
-  const target = artefacts.session(run, spec.target.store);
-  const source = spec.source.store === spec.target.store ? target : artefacts.session(run, spec.source.store);
+  const target = artefacts.targetSession(run);
+  const source = spec.source.store === spec.target.store ? target : artefacts.sourceSession(run, spec);
   return mergeBatch({
     spec, stamp: run.stamp, batch, plan: reader, source, target, createOnce: run.createOnce, limits, onError, recovering: conditions.recovering,
     untilGroup, maySplit, records: new RunRecords(target.store, run.control, batchFolder(page, index)), slab: deps.slab, clock: systemClock,

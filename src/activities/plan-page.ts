@@ -36,10 +36,10 @@ export function createPlanPage(artefacts: RunArtefacts, shares: RunShares): Cont
     let latest: PlanPageResult | null = isResult(heartbeat) ? heartbeat : null;
     return boundary(async (signal) => {
       const spec = await artefacts.spec(run, signal);
-      const target = artefacts.controlSession(run).store;
+      const target = artefacts.targetSession(run).store;
       const control = new Segments(target, run.control.bucket, planPrefix(spec, run));
       const collect = spec.retryOf ? retried(target) : listed;
-      const source = artefacts.session(run, spec.source.store).store;
+      const source = artefacts.sourceSession(run, spec).store;
       const endMs = Date.now() + CALL_MS;
       try {
         while (!latest?.done && Date.now() < endMs) {

@@ -21,7 +21,7 @@ export function createWriteReport({ temporal }: ActivityDeps, artefacts: RunArte
   return (input) => boundary(async (signal) => {
     const { run } = input;
     const spec = await artefacts.spec(run, signal);
-    const { store } = artefacts.controlSession(run);
+    const { store } = artefacts.targetSession(run);
     const there = input.status === 'completed' ? null : await countChunks(store, spec, run, signal);
     const { raw } = await temporal.workflow.getHandle(run.id).describe();
     const report = buildReport(input, {
@@ -43,7 +43,7 @@ export function createWritePlanReport(artefacts: RunArtefacts): ControlActivitie
       planned: { objects: totals.objects, bytes: totals.bytes, groups: totals.groups, batches: totals.batches }, skipped: skippedBy(totals),
       ...estimatePlan(totals, spec), control: formatS3Uri(run.control), spec: { store: run.control.store, hash: run.specHash },
     };
-    await putLast(artefacts.controlSession(run).store, spec, run, 'plan.json', report, signal);
+    await putLast(artefacts.targetSession(run).store, spec, run, 'plan.json', report, signal);
     return report;
   });
 }

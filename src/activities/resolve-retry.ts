@@ -20,7 +20,7 @@ export async function resolveRetry(temporal: Client, artefacts: RunArtefacts, ra
   const run = memo?.[MEMO.run] as RunRef | undefined;
   const spec = run && await artefacts.spec(run, signal);
   if (!run || !spec || spec.dryRun) throw new TributaryError('TRB-INVALID-INPUT', `the run ${id} merged nothing that could be retried`, { run: id });
-  const { store } = artefacts.controlSession(run);
+  const { store } = artefacts.targetSession(run);
   if (spec.retryOf && !isComplete(await reportOf(store, run.control.bucket, run.control.prefix, signal))) {
     throw new TributaryError('TRB-INVALID-INPUT', `the run ${id} is a retry of ${spec.retryOf.run} that did not come to its end: retry ${spec.retryOf.run} instead`, { run: id });
   }

@@ -25,11 +25,11 @@ export function createResolveSpec(deps: ActivityDeps, artefacts: RunArtefacts): 
     const applied = has(raw, 'apply') ? await resolveApply(deps.temporal, artefacts, identity, raw, signal) : null;
     const spec = applied?.spec ?? (has(raw, 'retryOf') ? await resolveRetry(deps.temporal, artefacts, raw, signal) : resolveMerge(raw, identity.startedMs));
     for (const location of [spec.source, spec.target]) checkStore(deps, location.store);
-    const { store, bucket, prefix } = spec.target;
+    const { target: { store, bucket, prefix }, output: { encryption } } = spec;
     const target = formatS3Uri(spec.target);
     const resolved: ResolvedRun = {
       run: {
-        ...identity, control: { store, bucket, prefix: controlPrefix(prefix, identity.stamp) }, specHash: specHash(spec),
+        ...identity, control: { store, bucket, prefix: controlPrefix(prefix, identity.stamp), ...(encryption && { encryption }) }, specHash: specHash(spec),
         planStamp: applied?.planStamp ?? identity.stamp, ...(spec.retryOf ? { retryStamp: spec.retryOf.stamp } : {}), createOnce: false,
       },
       spec, source: formatS3Uri(spec.source), target, label: spec.label,

@@ -4,7 +4,7 @@
  */
 import type { RunRef } from '../contracts/activities.ts';
 import { TributaryError } from '../contracts/errors.ts';
-import type { MergeSpec } from '../contracts/merge.ts';
+import type { Encryption, MergeSpec } from '../contracts/merge.ts';
 import { plannedBatch, sealedPlan, type PlannedBatch, type SealedPlan } from '../contracts/plan.ts';
 import { controlPrefix } from '../core/names.ts';
 import { PlanReader, type PlanPages } from '../pipeline/plan-reader.ts';
@@ -40,14 +40,19 @@ export class RunArtefacts {
     this.#shares = shares;
   }
 
-  /** A session on the store of a run's control data. */
-  controlSession(run: RunRef): StoreSession {
-    return this.session(run, run.control.store);
+  /** A session on the store of a run's target, its control data included. What is written by it is encrypted as the run says. */
+  targetSession(run: RunRef): StoreSession {
+    return this.#session(run, run.control.store, run.control.encryption);
   }
 
-  /** A session on a store for a run, within its limits; retries as long as it takes. */
-  session(run: RunRef, store: string): StoreSession {
-    return this.#stores.session(store, { allowance: this.#shares.allowanceOf(run.id), patience: 'forever' });
+  /** A session on the store that a run reads from. */
+  sourceSession(run: RunRef, { source }: MergeSpec): StoreSession {
+    return this.#session(run, source.store);
+  }
+
+  /** Within the limits of the run; retries as long as it takes. */
+  #session(run: RunRef, store: string, encryption?: Encryption): StoreSession {
+    return this.#stores.session(store, { allowance: this.#shares.allowanceOf(run.id), patience: 'forever', encryption });
   }
 
   /** @throws TRB-PLAN-LOST */
@@ -59,7 +64,7 @@ export class RunArtefacts {
 
   async #readSpec(run: RunRef, signal: AbortSignal): Promise<MergeSpec> {
     const { bucket, prefix } = run.control;
-    const bytes = await getArtefact(this.controlSession(run).store, { bucket, key: `${prefix}spec.json` }, run.specHash, { signal });
+    const bytes = await getArtefact(this.targetSession(run).store, { bucket, key: `${prefix}spec.json` }, run.specHash, { signal });
     // Its hash says that it is what `resolveSpec` made, so its shape needs no second look.
     const spec = JSON.parse(bytes.toString()) as MergeSpec;
     keep(this.#specs, run.specHash, spec);
@@ -106,7 +111,7 @@ export class RunArtefacts {
 
   async #artefact(run: RunRef, name: string, hash: string, signal: AbortSignal = new AbortController().signal): Promise<Buffer> {
     const spec = await this.spec(run, signal);
-    return getArtefact(this.controlSession(run).store, { bucket: run.control.bucket, key: `${planPrefix(spec, run)}${name}` }, hash, { signal });
+    return getArtefact(this.targetSession(run).store, { bucket: run.control.bucket, key: `${planPrefix(spec, run)}${name}` }, hash, { signal });
   }
 }
 

@@ -13,7 +13,7 @@ const SUMMARY_CHARACTERS = 80;
 export function createSealPlan(artefacts: RunArtefacts): ControlActivities['sealPlan'] {
   return ({ run, segment }) => boundary(async (signal) => {
     const spec = await artefacts.spec(run, signal);
-    const { store } = artefacts.controlSession(run);
+    const { store } = artefacts.targetSession(run);
     const prefix = planPrefix(spec, run);
     const pages: PlanPageRef[] = [];
     const batchFiles: BatchFileRef[] = [];

@@ -24,7 +24,7 @@ export function createVerifyPage(artefacts: RunArtefacts, shares: RunShares): Co
     shares.limit(run.id, limits);
     let looked = 0;
     return boundary(async (signal) => {
-      const session = artefacts.controlSession(run);
+      const session = artefacts.targetSession(run);
       const { findings } = await verifyWith(artefacts, session, run, mode, signal, (chunks) => { looked = chunks; });
       return { differences: findings.length, requests: { ...session.requests } };
     }, { checkpoint: () => looked });
@@ -36,7 +36,7 @@ export function createVerifyAll(deps: ActivityDeps, artefacts: RunArtefacts): Co
     let looked = 0;
     return boundary(async (signal) => {
       const run = await findRun(deps.temporal, id);
-      const session = artefacts.controlSession(run);
+      const session = artefacts.targetSession(run);
       const { target } = await artefacts.spec(run, signal);
       const runs = sources ? [run, ...await retryChain(session.store, run, target, signal)] : [run];
       const onProgress = (count: number): void => { looked = count; };
@@ -77,7 +77,7 @@ async function compareSources(
   if (!run || !last) return { sources: 0, findings: [] };
   const spec = await artefacts.spec(run, signal);
   const { store } = stores.session(spec.source.store, { patience: 'forever' });
-  const records = await readFailures(artefacts.controlSession(last).store, { bucket: last.control.bucket, prefix: `${last.control.prefix}failures/` }, { signal });
+  const records = await readFailures(artefacts.targetSession(last).store, { bucket: last.control.bucket, prefix: `${last.control.prefix}failures/` }, { signal });
   const retried = new Map<string, PlanRow>();
   for (const retry of runs.slice(1)) for await (const row of plannedRows(artefacts, retry, signal)) retried.set(row[0], row);
   const reasonToSkip = sourceSelection(store, spec, run.stamp);
@@ -99,7 +99,7 @@ async function compareSources(
 /** Every row of the plan that a run has completed. */
 async function* plannedRows(artefacts: RunArtefacts, run: RunRef, signal: AbortSignal): AsyncGenerator<PlanRow> {
   const { bucket, prefix } = run.control;
-  const planHash = (await reportOf(artefacts.controlSession(run).store, bucket, prefix, signal))?.run.planHash ?? null;
+  const planHash = (await reportOf(artefacts.targetSession(run).store, bucket, prefix, signal))?.run.planHash ?? null;
   if (planHash === null) throw new TributaryError('TRB-INVALID-INPUT', `the run ${run.id} left no report, so that its sources cannot be compared`, { run: run.id });
   const { plan, reader } = await artefacts.plan(run, planHash, signal);
   for await (const rows of reader.rows(0, plan.totals.sources)) for (const { source } of rows) yield source;

@@ -3,7 +3,7 @@ import { type z } from 'zod';
 import { TributaryError } from '../contracts/errors.ts';
 import { describeInputIssues } from '../contracts/explain-issues.ts';
 import { limitsInput, type LimitsInput } from '../contracts/limits.ts';
-import { mergeInput, type MergeInput } from '../contracts/merge.ts';
+import { mergeInput, type Encryption, type MergeInput } from '../contracts/merge.ts';
 import type { FilterFlag } from './program/flags.ts';
 
 export interface LimitFlags {
@@ -73,7 +73,7 @@ export function mergeInputOf(source: string, target: string, flags: MergeFlags):
     limits: orNothing(limitsOf(flags)),
     partBytes: flags.partSize,
     output: orNothing(withoutUndefined({
-      contentType: flags.contentType, storageClass: flags.storageClass, encryption: flags.sse === undefined ? undefined : encryption(flags.sse),
+      contentType: flags.contentType, storageClass: flags.storageClass, encryption: flags.sse === undefined ? undefined : encryptionOf(flags.sse),
       tags: flags.tag && pairs('--tag', flags.tag), metadata: flags.metadata && pairs('--metadata', flags.metadata),
     })),
     dryRun: flags.dryRun, again: flags.again, label: flags.label,
@@ -120,10 +120,12 @@ function groupBy(text: string): unknown {
   return depth ? { depth: numeric(depth[1]) } : text;
 }
 
-function encryption(text: string): unknown {
+/** What `--sse` says. @throws TRB-INVALID-INPUT */
+export function encryptionOf(text: string): Encryption {
   const [, type, key] = /^(s3|kms)(?::(.+))?$/s.exec(text) ?? [];
-  if (type === undefined || (type === 's3' && key !== undefined)) throw new TributaryError('TRB-INVALID-INPUT', `--sse takes s3, kms or kms:KEY, and not "${text}"`);
-  return { type, ...(key === undefined ? {} : { key }) };
+  if (type === 'kms') return { type, ...(key === undefined ? {} : { key }) };
+  if (type === 's3' && key === undefined) return { type };
+  throw new TributaryError('TRB-INVALID-INPUT', `--sse takes s3, kms or kms:KEY, and not "${text}"`);
 }
 
 function pairs(flag: string, items: readonly string[]): Record<string, string> {

@@ -4,7 +4,7 @@
  */
 import type { MergeCursor } from './cursor.ts';
 import type { Limits } from './limits.ts';
-import type { MergeSpec } from './merge.ts';
+import type { Encryption, MergeSpec } from './merge.ts';
 import type { PlanTotals } from './plan.ts';
 import type { PlanReport, Report, VerifyReport } from './report.ts';
 import type { Requests, Tally } from './tally.ts';
@@ -18,8 +18,8 @@ export interface RunIdentity {
 
 /** What every later call needs to find the run's artefacts. Hashes pin them. */
 export interface RunRef extends RunIdentity {
-  /** Store, bucket and prefix of the control folder of this run: `…/_tributary/runs/<stamp>/`. */
-  readonly control: { readonly store: string; readonly bucket: string; readonly prefix: string };
+  /** Store, bucket and prefix of the control folder of this run: `…/_tributary/runs/<stamp>/`; and how all that the run writes is encrypted, where its spec says so. */
+  readonly control: { readonly store: string; readonly bucket: string; readonly prefix: string; readonly encryption?: Encryption };
   readonly specHash: string;
   /** Control folder that holds the plan: this run's own, or that of the planning run for `apply`. */
   readonly planStamp: string;

@@ -33,7 +33,7 @@ export const outputInput = z.strictObject({
   encryption: z.union([
     z.strictObject({ type: z.literal('s3') }),
     z.strictObject({ type: z.literal('kms'), key: z.string().min(1).optional(), bucketKey: z.boolean().optional() }),
-  ]).optional().meta({ description: 'Server-side encryption: {"type":"s3"}, or {"type":"kms","key":"…"}.' }),
+  ]).optional().meta({ description: 'Server-side encryption of all that is written, control data included: {"type":"s3"}, or {"type":"kms","key":"…"}.' }),
   tags: z.record(z.string().min(1).max(128), z.string().max(256)).refine((tags) => Object.keys(tags).length <= 10, 'at most 10 tags').optional()
     .meta({ description: 'Tags of the objects written.' }),
   metadata: z.record(metadataKey, z.string().regex(/^[\x20-\x7e]*$/, 'metadata values are printable ASCII')).optional()
@@ -41,6 +41,7 @@ export const outputInput = z.strictObject({
 });
 
 export type OutputOptions = z.output<typeof outputInput>;
+export type Encryption = NonNullable<OutputOptions['encryption']>;
 
 /** Which listed objects become sources. */
 const selection = {

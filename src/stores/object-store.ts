@@ -100,6 +100,7 @@ export interface PutRequest extends ObjectRef {
 export interface StreamRequest extends ObjectRef {
   /** The bytes from their start; asked again for each try. */
   readonly content: () => AsyncIterable<Uint8Array>;
+  readonly output?: OutputOptions;
 }
 
 export interface CreateUploadRequest extends ObjectRef {

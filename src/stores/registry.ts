@@ -2,6 +2,7 @@
  * The stores of this process by name, and sessions over them. A session belongs to one activity call: it counts the requests
  * it makes, keeps to what its run may ask for, and retries. The governor behind it is shared by all sessions of a store.
  */
+import type { Encryption } from '../contracts/merge.ts';
 import type { Requests } from '../contracts/tally.ts';
 import type { Allowance } from './allowance.ts';
 import type { ObjectStore } from './object-store.ts';
@@ -11,6 +12,8 @@ export interface SessionOptions {
   readonly allowance?: Allowance;
   /** How long a transient failure is retried before it is thrown: `forever`, or milliseconds from the first failure of that request. */
   readonly patience: 'forever' | number;
+  /** Of every object that it writes, where the request does not say it. There are buckets that refuse writes without it. */
+  readonly encryption?: Encryption | undefined;
 }
 
 export interface StoreSession {

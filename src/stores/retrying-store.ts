@@ -13,6 +13,7 @@
  */
 import { crc32 } from '@node-rs/crc32';
 import { isTributaryError, TributaryError } from '../contracts/errors.ts';
+import type { OutputOptions } from '../contracts/merge.ts';
 import type { Requests } from '../contracts/tally.ts';
 import { Allowance } from './allowance.ts';
 import { classifyStoreError, isThrottle, wrongAnswer, type FailedCall } from './classify.ts';
@@ -83,9 +84,9 @@ class Session {
       readInto: (request, into, options = {}) => this.#readInto(request, into, options),
       get: (ref, options = {}) => this.#withRetries('get', ref, options, () => inner.get(ref, options)),
       head: again('head', (ref, options) => inner.head(ref, options)),
-      put: again('put', (request, options) => inner.put(request, options)),
-      putStream: again('putStream', (request, options) => inner.putStream(request, options)),
-      createUpload: again('createUpload', (request, options) => inner.createUpload(request, options)),
+      put: again('put', (request, options) => inner.put(this.#encrypted(request), options)),
+      putStream: again('putStream', (request, options) => inner.putStream(this.#encrypted(request), options)),
+      createUpload: again('createUpload', (request, options) => inner.createUpload(this.#encrypted(request), options)),
       uploadPart: again('uploadPart', (request, options) => inner.uploadPart(request, options)),
       listParts: again('listParts', (ref, options) => inner.listParts(ref, options)),
       listUploads: again('listUploads', (request, options) => inner.listUploads(request, options)),
@@ -96,6 +97,11 @@ class Session {
       createBucket: (bucket, options = {}) => this.#withRetries('createBucket', { bucket }, options, () => inner.createBucket(bucket, options)),
       close: () => undefined,
     };
+  }
+
+  #encrypted<R extends { readonly output?: OutputOptions }>(request: R): R {
+    const { encryption } = this.#options;
+    return encryption === undefined ? request : { ...request, output: { encryption, ...request.output } };
   }
 
   /** A range of an object is read in steps where bytes are limited. What is read whole is not: its checksum could not be seen. */

@@ -39,7 +39,7 @@ export async function startFaultProxy(target: string, seed = 0): Promise<FaultPr
   let refusing = false;
 
   const server = http.createServer({ keepAliveTimeout: 0, requestTimeout: 0 }, (request, response) => {
-    const head = readS3Head(request.method ?? '', request.url ?? '', request.headers.range ?? null);
+    const head = readS3Head(request.method ?? '', request.url ?? '', request.headers.range ?? null, request.headers['x-amz-server-side-encryption']?.toString() ?? null);
     const fault = schedule.next(head);
     const logged = log.begin(head, fault);
     request.on('data', (bytes: Buffer) => { logged.requestBytes += bytes.length; });

@@ -178,7 +178,7 @@ export function createMemoryStore(options: MemoryStoreOptions = {}): MemoryStore
       const pieces: Uint8Array[] = [];
       for await (const piece of request.content()) pieces.push(piece);
       const bytes = Buffer.concat(pieces);
-      store(request.bucket, request.key, bytes, etagOf(bytes), {}, undefined);
+      store(request.bucket, request.key, bytes, etagOf(bytes), {}, request.output);
     }),
     createUpload: (request, callOptions) => call('createUpload', request.bucket, request.key, request, callOptions, () => {
       objectsOf(request.bucket);

@@ -10,15 +10,17 @@ export interface S3Head {
   readonly query: URLSearchParams;
   /** Range that was asked for, as `bytes=0-9`, or null. */
   readonly range: string | null;
+  /** Encryption that was asked for, as `AES256`, or null. */
+  readonly encryption: string | null;
 }
 
 /** @param url path and query as they were sent */
-export function readS3Head(method: string, url: string, range: string | null): S3Head {
+export function readS3Head(method: string, url: string, range: string | null, encryption: string | null = null): S3Head {
   const [path = '', queryText = ''] = url.split('?', 2);
   const [, bucket = '', ...rest] = path.split('/');
   const query = new URLSearchParams(queryText);
   const key = decodeURIComponent(rest.join('/'));
-  return { operation: operationOf(method, key, query), method, bucket: decodeURIComponent(bucket), key: key === '' ? query.get('prefix') ?? '' : key, query, range };
+  return { operation: operationOf(method, key, query), method, bucket: decodeURIComponent(bucket), key: key === '' ? query.get('prefix') ?? '' : key, query, range, encryption };
 }
 
 function operationOf(method: string, key: string, query: URLSearchParams): string {

@@ -3,6 +3,7 @@ import { randomUUID } from 'node:crypto';
 import type { StoreConfig } from '../../contracts/config.ts';
 import type { TributaryError } from '../../contracts/errors.ts';
 import type { Location } from '../../contracts/location.ts';
+import type { Encryption } from '../../contracts/merge.ts';
 import { CONTROL_FOLDER } from '../../contracts/names.ts';
 import type { ObjectStore } from '../../stores/object-store.ts';
 import { toTributaryError } from '../failure.ts';
@@ -13,19 +14,21 @@ import { badBecause, good, note, type Finding } from './finding.ts';
 export interface Places {
   readonly source?: Location;
   readonly target?: Location;
+  /** Of what is written to it. */
+  readonly encryption?: Encryption;
 }
 
 const REACH_TIMEOUT_MS = 5_000;
 const SKEW_LIMIT_MS = 5 * 60_000;
 
-export async function examineStores(stores: Readonly<Record<string, StoreConfig>>, { source, target }: Places): Promise<Finding[]> {
+export async function examineStores(stores: Readonly<Record<string, StoreConfig>>, { source, target, encryption }: Places): Promise<Finding[]> {
   return withStores(stores, async (open, registry) => {
     const findings: Finding[] = [];
     for (const [name, answer] of Object.entries(await registry.ping(REACH_TIMEOUT_MS))) {
       findings.push(answer === 'ok' ? good(`store ${name}`, stores[name]?.endpoint ?? 'AWS') : badStore(name, answer));
     }
     if (source) findings.push(...await examineSource(open, source));
-    if (target) findings.push(...await examineTarget(open, target));
+    if (target) findings.push(...await examineTarget(open(target.store, encryption), target));
     return findings;
   });
 }
@@ -55,7 +58,7 @@ async function examineSource(open: (name: string) => ObjectStore, { store: name,
   return findings;
 }
 
-async function examineTarget(open: (name: string) => ObjectStore, { store: name, bucket, prefix }: Location): Promise<Finding[]> {
+async function examineTarget(store: ObjectStore, { bucket, prefix }: Location): Promise<Finding[]> {
   const { probeCapabilities } = await import('../../stores/probe.ts');
   const { bodyOf } = await import('../../stores/body.ts');
   const ref = { bucket, key: `${prefix}${CONTROL_FOLDER}doctor-${randomUUID()}` };
@@ -70,7 +73,6 @@ async function examineTarget(open: (name: string) => ObjectStore, { store: name,
       return false;
     }
   };
-  const store = open(name);
   const place = `s3://${bucket}/${prefix}`;
   if (!await attempt('list the target', place, () => store.list({ bucket, prefix, maxKeys: 1 }))) return findings;
   if (!await attempt('write the target', place, () => store.put({ ...ref, body: bodyOf('tributary') }))) return findings;

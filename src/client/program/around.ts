@@ -1,4 +1,5 @@
 import { Argument, InvalidArgumentError, Option, type Command } from 'commander';
+import { sse } from './flags.ts';
 import type { Does } from './program.ts';
 
 export function declareAround(program: Command, does: Does, version: string): void {
@@ -30,7 +31,8 @@ export function declareAround(program: Command, does: Does, version: string): vo
 
   const doctor = around('doctor', 'try what a run needs, and say how to mend what is missing')
     .argument('[source]', 's3://bucket/prefix/ to read').argument('[target]', 's3://bucket/prefix/ to write')
-    .option('--source-store <name>', 'store of the source', 'default').option('--target-store <name>', 'store of the target', 'default');
+    .option('--source-store <name>', 'store of the source', 'default').option('--target-store <name>', 'store of the target', 'default')
+    .addOption(sse());
   does(doctor, async (context, source?: string, target?: string) => (await import('../commands/doctor.ts')).doctor(context, source, target, doctor.opts()));
 
   does(around('setup', 'create the search attributes of runs on a Temporal server'), async (context) => (await import('../commands/setup.ts')).setup(context));

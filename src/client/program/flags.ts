@@ -64,11 +64,16 @@ export function addMergeOptions(command: Command): void {
   ]);
 }
 
+/** Of all that is written, control data included. */
+export function sse(): Option {
+  return new Option('--sse <how>', 'encryption of all that is written: s3, kms, or kms:KEY');
+}
+
 export function addWriteOptions(command: Command): void {
   group(command, 'Objects written:', [
     new Option('--content-type <type>', 'Content-Type'),
     new Option('--storage-class <class>', 'storage class, as STANDARD_IA'),
-    new Option('--sse <how>', 'encryption: s3, kms, or kms:KEY'),
+    sse(),
     list('--tag <key=value>', 'tag; can be repeated'),
     list('--metadata <key=value>', 'user metadata; can be repeated'),
     new Option('--part-size <size>', 'size of an upload part (default: 16MiB)'),

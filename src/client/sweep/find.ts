@@ -7,7 +7,7 @@
  * W3. What a living run may need stays: its own, the plan that it applies, the failures that it retries; and what cannot be asked about.
  */
 import type { Location } from '../../contracts/location.ts';
-import type { MergeSpec } from '../../contracts/merge.ts';
+import type { Encryption, MergeSpec } from '../../contracts/merge.ts';
 import { CONTROL_FOLDER } from '../../contracts/names.ts';
 import { controlStampOf } from '../../core/names.ts';
 import type { ListedObject, ObjectStore, OpenUpload } from '../../stores/object-store.ts';
@@ -31,6 +31,8 @@ export interface LeftControl {
   readonly objects: readonly ListedObject[];
   /** Whether the note that it was swept has to be written first: not where nothing stays, or it is there. */
   readonly needsNote: boolean;
+  /** Of what its run wrote; and so of the note, too. */
+  readonly encryption: Encryption | undefined;
   readonly hasChunks: boolean;
 }
 
@@ -91,13 +93,14 @@ async function controlFolders({ store, target: { bucket, prefix } }: FindOptions
 }
 
 /** Of a run that wrote chunks they are recognised later, and its failures can be retried. Of one that only planned nothing is needed. */
-async function leftOf(store: ObjectStore, bucket: string, folder: string, all: readonly ListedObject[]): Promise<Pick<LeftControl, 'objects' | 'needsNote' | 'hasChunks' | 'writtenMs'>> {
+async function leftOf(store: ObjectStore, bucket: string, folder: string, all: readonly ListedObject[]): Promise<Pick<LeftControl, 'objects' | 'needsNote' | 'encryption' | 'hasChunks' | 'writtenMs'>> {
   const { getIfThere } = await import('../../stores/artefacts.ts');
   const text = await getIfThere(store, { bucket, key: `${folder}spec.json` });
-  const wroteNothing = text === null || (JSON.parse(text.toString()) as Partial<MergeSpec>).dryRun === true;
+  const spec = text && JSON.parse(text.toString()) as Partial<MergeSpec>;
+  const wroteNothing = spec === null || spec.dryRun === true;
   const has = (name: string): boolean => all.some(({ key }) => key.startsWith(`${folder}${name}`));
   return {
     objects: wroteNothing ? all : all.filter(({ key }) => !STAYS.test(key.slice(folder.length))),
-    needsNote: !wroteNothing && !has('swept.json'), hasChunks: has('chunks/'), writtenMs: Math.max(...all.map(({ modifiedMs }) => modifiedMs)),
+    needsNote: !wroteNothing && !has('swept.json'), encryption: spec?.output?.encryption, hasChunks: has('chunks/'), writtenMs: Math.max(...all.map(({ modifiedMs }) => modifiedMs)),
   };
 }

@@ -10,10 +10,10 @@ export async function removeLeftovers(store: ObjectStore, bucket: string, { uplo
   const { bodyOf } = await import('../../stores/body.ts');
   const limit = pLimit(AT_ONCE);
   await Promise.all(uploads.map(({ upload: { key, uploadId } }) => limit(() => store.abortUpload({ bucket, key, uploadId }))));
-  for (const { prefix, objects, needsNote, hasChunks } of control) {
+  for (const { prefix, objects, needsNote, encryption, hasChunks } of control) {
     // First, so that what is left is never taken for the whole.
     const note: SweptRecord = { schema: 'tributary.swept/1', swept: new Date().toISOString(), chunks: hasChunks };
-    if (needsNote) await store.put({ bucket, key: `${prefix}swept.json`, body: bodyOf(`${JSON.stringify(note)}\n`) });
+    if (needsNote) await store.put({ bucket, key: `${prefix}swept.json`, body: bodyOf(`${JSON.stringify(note)}\n`), output: { encryption } });
     // Whose it is, and that nothing but a plan is in it, is removed last.
     const [last, first] = [objects.filter(({ key }) => isNamed(key)), objects.filter(({ key }) => !isNamed(key))];
     for (const some of [first, last]) await Promise.all(some.map(({ key }) => limit(() => store.delete({ bucket, key }))));
