@@ -80,7 +80,9 @@ function sentence(verdict: Verdict, facts: ThrownFacts, call: FailedCall): strin
   const suffix = answer === '' ? '' : ` (${answer})`;
   if (verdict.code === 'TRB-NO-SUCH-BUCKET') return `bucket ${call.bucket} does not exist in store ${call.store}${suffix}`;
   if (NAMES_THE_OBJECT.has(verdict.code)) return `${uri} in store ${call.store} ${verdict.says.replace('{permission}', permission)}${suffix}`;
-  const detail = verdict.code === 'TRB-STORE-REFUSED' && facts.message !== '' ? `: ${facts.message}` : '';
+  // In its own words: which region it is in, or what it does not like.
+  const isInItsWords = verdict.code === 'TRB-STORE-REFUSED' || (verdict.code === 'TRB-INVALID-CONFIG' && facts.storeCode !== undefined);
+  const detail = isInItsWords && facts.message !== '' ? `: ${facts.message}` : '';
   return `store ${call.store} ${verdict.says}${detail}${suffix}, asked for ${api} of ${uri}`;
 }
 

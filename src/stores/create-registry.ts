@@ -1,8 +1,9 @@
 /** The stores of a process, from its configuration. A store is connected at its first use; its governor is shared by all its sessions. */
 import type { StoreConfig } from '../contracts/config.ts';
-import { isTributaryError, TributaryError } from '../contracts/errors.ts';
+import { TributaryError } from '../contracts/errors.ts';
 import { DEFAULT_STORE } from '../contracts/location.ts';
 import type { Client } from './auto-store.ts';
+import { classifyStoreError } from './classify.ts';
 import { systemClock, type Clock } from './clock.ts';
 import { connectStore } from './connect-store.ts';
 import { Governor } from './governor.ts';
@@ -55,7 +56,7 @@ export function createRegistry(stores: Readonly<Record<string, StoreConfig>>, de
     },
     ping: async (timeoutMs) => {
       const signal = AbortSignal.timeout(timeoutMs);
-      const answers = await Promise.all(Object.keys(stores).map(async (name) => [name, await pingStore(() => connection(name).store, signal, timeoutMs)] as const));
+      const answers = await Promise.all(Object.keys(stores).map(async (name) => [name, await pingStore(name, () => connection(name).store, signal, timeoutMs)] as const));
       return Object.fromEntries(answers);
     },
     close: () => {
@@ -68,14 +69,14 @@ export function createRegistry(stores: Readonly<Record<string, StoreConfig>>, de
 /** A bucket that nobody has: any answer of the service about it shows that the service answers. */
 const PING_BUCKET = 'tributary-ping';
 
-async function pingStore(store: () => ObjectStore, signal: AbortSignal, timeoutMs: number): Promise<string> {
+async function pingStore(name: string, store: () => ObjectStore, signal: AbortSignal, timeoutMs: number): Promise<TributaryError | null> {
   try {
     await store().headBucket(PING_BUCKET, { signal });
-    return 'ok';
-  } catch (error) {
-    if (signal.aborted) return `no answer within ${timeoutMs} ms`;
-    if (!isTributaryError(error)) return String(error);
+    return null;
+  } catch (thrown) {
+    if (signal.aborted) return new TributaryError('TRB-STORE-UNREACHABLE', `store ${name} gave no answer within ${timeoutMs} ms`, { store: name }, { cause: thrown });
+    const error = classifyStoreError(thrown, { store: name, bucket: PING_BUCKET, operation: 'headBucket' });
     const answered = error.code === 'TRB-NO-SUCH-BUCKET' || error.code === 'TRB-ACCESS-DENIED' || error.context.storeCode === 'PermanentRedirect';
-    return answered ? 'ok' : error.message;
+    return answered ? null : error;
   }
 }

@@ -2,6 +2,7 @@
  * The stores of this process by name, and sessions over them. A session belongs to one activity call: it counts the requests
  * it makes, keeps to what its run may ask for, and retries. The governor behind it is shared by all sessions of a store.
  */
+import type { TributaryError } from '../contracts/errors.ts';
 import type { Encryption } from '../contracts/merge.ts';
 import type { Requests } from '../contracts/tally.ts';
 import type { Allowance } from './allowance.ts';
@@ -34,7 +35,7 @@ export interface StoreRegistry {
   names(): readonly string[];
   /** @throws TRB-UNKNOWN-STORE with the names there are */
   session(name: string, options: SessionOptions): StoreSession;
-  /** For health: one cheap call to each store, within `timeoutMs`. By store `ok`, or what is wrong. */
-  ping(timeoutMs: number): Promise<Readonly<Record<string, string>>>;
+  /** For health: one cheap call to each store, within `timeoutMs`. By store what is wrong, or null. */
+  ping(timeoutMs: number): Promise<Readonly<Record<string, TributaryError | null>>>;
   close(): void;
 }

@@ -66,7 +66,7 @@ function healthOf(assembly: Assembly, budgetBytes: number) {
       if (!connection) throw new Error(`not connected to ${address} yet`);
       await connection.withDeadline(Date.now() + timeoutMs, () => connection.workflowService.getSystemInfo({}));
     },
-    stores: (timeoutMs) => stores.ping(timeoutMs),
+    stores: async (timeoutMs) => Object.fromEntries(Object.entries(await stores.ping(timeoutMs)).map(([name, error]) => [name, error?.message ?? 'ok'])),
   });
   const resting = (): string[] => (assembly.workers.length === 0 ? ['the worker is starting'] : assembly.workers
     .filter((worker) => worker.getState() !== 'RUNNING').map((worker) => `queue ${worker.options.taskQueue} is not served: ${worker.getState()}`));

@@ -51,6 +51,19 @@ describe('a place that is not there, or not ours', () => {
   });
 });
 
+describe('doctor', () => {
+  it.each([
+    ['a wrong secret', { AWS_SECRET_ACCESS_KEY: 'wrong' }, 6, 'the secret access key is wrong'], ['an unknown key', { AWS_ACCESS_KEY_ID: 'nobody' }, 6, 'the access key id is unknown'],
+    ['another region', { AWS_REGION: 'eu-west-9' }, 2, 'expecting "us-east-1"'], ['an endpoint where nobody is', { AWS_ENDPOINT_URL_S3: 'http://127.0.0.1:1' }, 5, 'cannot be reached'],
+  ])('ends with the exit code of what is wrong: %s', async (_, env, code, words) => {
+    for (const places of [[], ['s3://logs/', 's3://merged/']]) {
+      const ended = await rig().cli(['doctor', ...places], { env });
+      expect(ended).toMatchObject({ code, stdout: expect.stringContaining(words) });
+      expect(ended.durationMs).toBeLessThan(10_000);
+    }
+  });
+});
+
 describe('a target', () => {
   it('that another run writes to is refused with exit code 8 and that run named', async () => {
     await rig().buckets.put('logs', 'slow/a.log', Buffer.alloc(2 ** 20, 'x\n'));

@@ -24,17 +24,13 @@ const SKEW_LIMIT_MS = 5 * 60_000;
 export async function examineStores(stores: Readonly<Record<string, StoreConfig>>, { source, target, encryption }: Places): Promise<Finding[]> {
   return withStores(stores, async (open, registry) => {
     const findings: Finding[] = [];
-    for (const [name, answer] of Object.entries(await registry.ping(REACH_TIMEOUT_MS))) {
-      findings.push(answer === 'ok' ? good(`store ${name}`, stores[name]?.endpoint ?? 'AWS') : badStore(name, answer));
+    for (const [name, error] of Object.entries(await registry.ping(REACH_TIMEOUT_MS))) {
+      findings.push(error ? badBecause(`store ${name}`, error) : good(`store ${name}`, stores[name]?.endpoint ?? 'AWS'));
     }
     if (source) findings.push(...await examineSource(open, source));
     if (target) findings.push(...await examineTarget(open(target.store, encryption), target));
     return findings;
   });
-}
-
-function badStore(name: string, why: string): Finding {
-  return { check: `store ${name}`, status: 'bad', what: why, fix: 'Check its endpoint, the network and its credentials.', exitCode: 5 };
 }
 
 async function examineSource(open: (name: string) => ObjectStore, { store: name, bucket, prefix }: Location): Promise<Finding[]> {

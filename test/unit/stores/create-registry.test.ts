@@ -43,7 +43,8 @@ describe('createRegistry', () => {
     const stores = Object.fromEntries(Object.keys(answering).map((name) => [name, config()]));
     const registry = createRegistry(stores, { connect: (name): ObjectStore => ({ ...createMemoryStore({ name }), headBucket: answering[name] ?? (() => Promise.resolve()) }) });
     expect(await registry.ping(5_000)).toEqual({
-      up: 'ok', denied: 'ok', wrongKeys: expect.stringContaining('does not accept the credentials'), down: expect.stringContaining('cannot be reached'),
+      up: null, denied: null,
+      wrongKeys: expect.objectContaining({ code: 'TRB-BAD-CREDENTIALS' }), down: expect.objectContaining({ code: 'TRB-STORE-UNREACHABLE', message: expect.stringContaining('cannot be reached') }),
     });
   });
 
@@ -51,7 +52,7 @@ describe('createRegistry', () => {
     const registry = createRegistry({ slow: config() }, {
       connect: () => createMemoryStore({ onCall: () => new Promise(() => undefined) }),
     });
-    expect(await registry.ping(20)).toEqual({ slow: 'no answer within 20 ms' });
+    expect(await registry.ping(20)).toEqual({ slow: expect.objectContaining({ code: 'TRB-STORE-UNREACHABLE', message: 'store slow gave no answer within 20 ms' }) });
   });
 
   it('closes the stores it connected', () => {
