@@ -1,10 +1,21 @@
 import { DEFAULT_LIMITS } from '../contracts/limits.ts';
+import { formatS3Uri, type Location } from '../contracts/location.ts';
 import type { PlanReport, Report } from '../contracts/report.ts';
 import { emptyTally } from '../contracts/tally.ts';
+import type { RunLine } from './lines.ts';
 import type { LiveProgress } from './live-progress.ts';
 
-/** What the `progress` query would answer for a run that has ended, made of its result: no worker is asked. Pure. */
-export function statusOfEnded(id: string, startedMs: number, result: Report | PlanReport): LiveProgress {
+/** What the `progress` query would answer for a run that ended without a report: nothing that it could count. Pure. */
+export function progressOfUnreported({ id, label, source, target }: Pick<RunLine, 'id' | 'label' | 'source' | 'target'>, startedMs: number, stamp: string, control: Location | undefined): LiveProgress {
+  return {
+    schema: 'tributary.progress/1', run: { id, stamp, job: 'merge', label }, source, target,
+    phase: 'DONE', state: 'ended', startedMs, planned: { objects: 0, bytes: 0, groups: 0, sources: 0, sourceBytes: 0 }, tally: emptyTally(),
+    batches: { total: 0, done: 0, running: 0 }, limits: DEFAULT_LIMITS, control: control ? formatS3Uri(control) : null, result: null, underwayBytes: 0, waiting: null,
+  };
+}
+
+/** The same for a run that has ended, made of its result: no worker is asked. Pure. */
+export function progressOfEnded(id: string, startedMs: number, result: Report | PlanReport): LiveProgress {
   const { run, source, target, control, planned, skipped } = result;
   const taken = { sources: planned.objects - skipped.objects, sourceBytes: planned.bytes - skipped.bytes };
   return {

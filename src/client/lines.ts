@@ -1,5 +1,7 @@
 /** Rows of the lists that commands answer with. Scripts read them: fields are only added. */
 
+import type { LiveProgress } from './live-progress.ts';
+
 /** A row of `runs`. */
 export interface RunLine {
   readonly id: string;
@@ -12,6 +14,11 @@ export interface RunLine {
   /** ISO instants. */
   readonly started: string;
   readonly ended: string | null;
+}
+
+/** What `status` answers: the row of the run, where it stands, and what it failed with. */
+export interface StatusAnswer extends RunLine, LiveProgress {
+  readonly error: { readonly code: string; readonly message: string } | null;
 }
 
 /** A row of `failures`. */

@@ -42,7 +42,8 @@ async function newest(client: Client, query: string, limit: number): Promise<Wor
   return found.sort((a, b) => b.startTime.getTime() - a.startTime.getTime());
 }
 
-async function lineOf(runs: Runs, info: WorkflowExecutionInfo): Promise<RunLine> {
+/** A run as `runs` lists it. */
+export async function lineOf(runs: Runs, info: Omit<WorkflowExecutionInfo, 'raw'>): Promise<RunLine> {
   const { workflowId: id, status, startTime, closeTime } = info;
   const { source, target, label } = await placesOf(runs, info);
   return {
@@ -83,7 +84,7 @@ export async function inputOf({ client, namespace }: Runs, execution: { readonly
   return typeof input === 'object' && input !== null ? input : {};
 }
 
-async function resultStatus(runs: Runs, { workflowId, runId }: WorkflowExecutionInfo): Promise<string> {
+async function resultStatus(runs: Runs, { workflowId, runId }: Pick<WorkflowExecutionInfo, 'workflowId' | 'runId'>): Promise<string> {
   const result: unknown = await runs.client.workflow.getHandle(workflowId, runId).result();
   return planReportSchema.safeParse(result).success ? 'planned' : (reportSchema.safeParse(result).data?.status ?? 'completed');
 }

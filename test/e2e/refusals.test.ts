@@ -64,6 +64,32 @@ describe('doctor', () => {
   });
 });
 
+describe('the status of a run that failed', () => {
+  it('says what it is, when it was, and what it failed with', async () => {
+    expect((await merge('s3://missing-bucket/', 's3://merged/', '--id', 'no-bucket', '--label', 'mine')).code).toBe(3);
+    const { code, stdout, stderr } = await rig().cli(['status', 'no-bucket', '-o', 'json']);
+    expect({ code, stderr }).toEqual({ code: 3, stderr: expect.stringContaining('missing-bucket') });
+    const status = JSON.parse(stdout) as { started: string; ended: string };
+    expect(status).toMatchObject({
+      schema: 'tributary.progress/1', id: 'no-bucket', job: 'merge', label: 'mine', status: 'failed', phase: 'DONE', state: 'ended', source: 's3://missing-bucket/', target: 's3://merged/',
+      error: { code: 'TRB-NO-SUCH-BUCKET', message: expect.stringContaining('missing-bucket') }, result: null,
+    });
+    expect(Date.parse(status.ended)).toBeGreaterThan(Date.parse(status.started));
+    expect((await rig().cli(['status', 'no-bucket'])).stdout).toMatch(/^failed {2}merge s3:\/\/missing-bucket\/ → s3:\/\/merged\/\nrun no-bucket \(mine\), started .*, ended after /);
+  });
+
+  it('has the figures that it left', async () => {
+    await rig().buckets.put('logs', 'stops/a.log.bz2', 'no');
+    await merge('s3://logs/stops/', 's3://merged/stops/', '--id', 'stops', '--on-error', 'stop');
+    const { code, stdout } = await rig().cli(['status', 'stops', '-o', 'json']);
+    expect(code).toBe(11);
+    expect(JSON.parse(stdout)).toMatchObject({
+      id: 'stops', status: 'failed', error: { code: 'TRB-SOURCE-ENCODING' }, planned: { objects: 1 },
+      result: { schema: 'tributary.report/1', status: 'failed', planned: { objects: 1 } }, started: expect.stringMatching(/Z$/), ended: expect.stringMatching(/Z$/),
+    });
+  });
+});
+
 describe('a target', () => {
   it('that another run writes to is refused with exit code 8 and that run named', async () => {
     await rig().buckets.put('logs', 'slow/a.log', Buffer.alloc(2 ** 20, 'x\n'));

@@ -17,6 +17,15 @@ export function renderRuns(runs: readonly RunLine[], style: Style): string {
     runs.map((run) => [run.id, status(run.status), instant(run.started), took(run), run.source, run.target, run.label ?? '']), style);
 }
 
+/** A run that ended without a report. */
+export function renderUnreported({ id, label, status, source, target, started, ended }: RunLine, style: Style): string {
+  const took = ended === null ? '' : `, ended after ${duration(Date.parse(ended) - Date.parse(started))}`;
+  return [
+    `${style[STATUS_STYLE[status] ?? 'dim'](status.replaceAll('_', ' '))}  merge ${source} → ${target}`,
+    style.dim(`run ${id}${label === null ? '' : ` (${label})`}, started ${instant(started)}${took}`),
+  ].join('\n');
+}
+
 export function renderFailures(failures: readonly FailureLine[], style: Style): string {
   return columns(failures.map(({ uri, code, reason, offset, outcome }) => [
     outcome === 'failed' ? style.red('failed') : style.yellow('partial'), uri, code,

@@ -4,7 +4,7 @@ import { follow, type Followed } from '../../../src/client/follow.ts';
 import { Output } from '../../../src/client/output.ts';
 import type { Run } from '../../../src/client/runs.ts';
 import type { Session } from '../../../src/client/session.ts';
-import { statusOfEnded } from '../../../src/client/ended-progress.ts';
+import { progressOfEnded } from '../../../src/client/ended-progress.ts';
 import { readEnvironment } from '../../../src/config/environment.ts';
 import { TributaryError } from '../../../src/contracts/errors.ts';
 import type { PlanReport, Report } from '../../../src/contracts/report.ts';
@@ -92,13 +92,13 @@ describe('exitCodeOf', () => {
   });
 });
 
-describe('statusOfEnded', () => {
+describe('progressOfEnded', () => {
   it('answers as the query would, without a worker', () => {
-    const status = statusOfEnded('a', 5, aReport({ failed: { objects: 1, bytes: 2 }, errors: [{ code: 'TRB-SOURCE-GONE', count: 1, example: {} }] }));
+    const status = progressOfEnded('a', 5, aReport({ failed: { objects: 1, bytes: 2 }, errors: [{ code: 'TRB-SOURCE-GONE', count: 1, example: {} }] }));
     expect(status).toMatchObject({
       schema: 'tributary.progress/1', phase: 'DONE', state: 'ended', startedMs: 5, planned: { objects: 20_010, sources: 20_000 },
       tally: { doneObjects: 20_000, failedObjects: 1, lines: 1_234_567, errors: { 'TRB-SOURCE-GONE': 1 } },
     });
-    expect(statusOfEnded('a', 5, aPlan())).toMatchObject({ planned: { objects: 2_010, sources: 2_000 }, tally: { doneObjects: 0 }, result: aPlan() });
+    expect(progressOfEnded('a', 5, aPlan())).toMatchObject({ planned: { objects: 2_010, sources: 2_000 }, tally: { doneObjects: 0 }, result: aPlan() });
   });
 });
