@@ -22,13 +22,13 @@ import { Ledger } from './ledger.ts';
 import { countsOf, type Counts, type MergeBatchOptions } from './merge-options.ts';
 import { Packer } from './packer.ts';
 import { Prefetch, PrefetchClosed } from './prefetch.ts';
-import type { ChunkObject } from './publish.ts';
+import { chunkToken, type ChunkObject } from './publish.ts';
 import { Reader } from './reader.ts';
 import { readingList } from './reading-list.ts';
 import { Restart } from './restart.ts';
 import type { Reservation } from './slab.ts';
 import { StallWatch } from './stall-watch.ts';
-import { groupToken, UploadOpener, type AdoptedChunk } from './uploads.ts';
+import { UploadOpener, type AdoptedChunk } from './uploads.ts';
 import { orAborted } from './waiting.ts';
 
 /** Reads at the same time where the run sets no limit. */
@@ -193,7 +193,7 @@ export class BatchAttempt {
     const planned = batch.groups[group];
     if (!planned) throw new TributaryError('TRB-INTERNAL', `the batch has no group ${group}`);
     const key = chunkKey(spec.target.prefix, planned.dir, stamp, chunk, planned.ext);
-    return { bucket: spec.target.bucket, key, token: `${stamp}/${groupToken(planned.dir)}/${chunk}` };
+    return { bucket: spec.target.bucket, key, token: chunkToken(stamp, planned.dir, chunk) };
   }
 
   #writerOptions(group: number, chunk: number, start: Position, endedAtStart: Ended): ChunkWriterOptions {

@@ -6,6 +6,7 @@
  * done; our token with other bytes, diverged; another token, conflict; nothing, try again. (Servers answer 200 to a repeated
  * Complete whose upload is gone, and refusals of large bodies arrive as connection resets.)
  */
+import { createHash } from 'node:crypto';
 import { isTributaryError, TributaryError } from '../contracts/errors.ts';
 import type { OutputOptions } from '../contracts/merge.ts';
 import { TOKEN_METADATA } from '../contracts/names.ts';
@@ -15,7 +16,7 @@ import type { Body, CompleteRequest, ObjectStore, StoredObject } from '../stores
 export interface ChunkObject {
   readonly bucket: string;
   readonly key: string;
-  /** `<stamp>/<group hash>/<chunk>` */
+  /** See `chunkToken`. */
   readonly token: string;
 }
 
@@ -40,8 +41,13 @@ export function chunkMetadata(output: OutputOptions, token: string): Readonly<Re
   return { ...output.metadata, [TOKEN_METADATA]: token };
 }
 
+/** The token of a chunk of the group of this directory, in which 16 hex digits of its SHA-256 stand for it. */
+export function chunkToken(stamp: string, dir: string, chunk: number): string {
+  return `${stamp}/${createHash('sha256').update(dir).digest('hex').slice(0, 16)}/${chunk}`;
+}
+
 /** Whether this run wrote what is at a chunk's key. */
-export function isOurs(object: ChunkObject, there: StoredObject): boolean {
+export function isOurs(object: Pick<ChunkObject, 'token'>, there: StoredObject): boolean {
   return there.metadata[TOKEN_METADATA] === object.token;
 }
 

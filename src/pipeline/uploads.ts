@@ -9,7 +9,6 @@
  *     small that it needs none, or is not there any more, because a source broke. (One that a killed attempt left and that no cursor
  *     names is aborted at the end of the run.)
  */
-import { createHash } from 'node:crypto';
 import pLimit from 'p-limit';
 import type { OpenChunk } from '../contracts/cursor.ts';
 import type { OutputOptions } from '../contracts/merge.ts';
@@ -38,11 +37,6 @@ export interface AdoptedChunk {
   /** What ended between its start and its position. */
   readonly ended: Ended;
   readonly destination: Destination;
-}
-
-/** Short name of a group in tokens: 16 hex digits of the SHA-256 of its directory. */
-export function groupToken(dir: string): string {
-  return createHash('sha256').update(dir).digest('hex').slice(0, 16);
 }
 
 export interface UploadOpenerOptions {

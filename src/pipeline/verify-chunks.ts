@@ -11,11 +11,12 @@ import type { MergeSpec } from '../contracts/merge.ts';
 import type { ChunkRow } from '../contracts/records.ts';
 import { FINDING_MARKS, type Finding } from '../contracts/report.ts';
 import { countLines } from '../core/lines.ts';
-import { fileNameOf } from '../core/keys.ts';
+import { directoryOf, fileNameOf } from '../core/keys.ts';
 import { isControlKey, parseChunkName } from '../core/names.ts';
 import { listAll } from '../stores/list-all.ts';
 import type { ListedObject, ObjectStore } from '../stores/object-store.ts';
 import { chunkIndex } from './chunk-index.ts';
+import { chunkToken, isOurs } from './publish.ts';
 import type { ControlFolder } from './run-records.ts';
 
 /** Chunks compared key by key in one pass. */
@@ -116,13 +117,24 @@ async function compareByKey(options: VerifyOptions, chunks: number): Promise<Fin
       if (!inPass(key)) continue;
       const row = rows.get(key);
       rows.delete(key);
-      if (!row) findings.push({ mark: FINDING_MARKS.onlyTarget, uri: uri(spec, key), what: `was not written by this run${keyOf.has(etag) ? `: it is a copy of ${uri(spec, keyOf.get(etag) ?? '')}` : ''}` });
+      if (!row) findings.push({ mark: FINDING_MARKS.onlyTarget, uri: uri(spec, key), what: await whyNotIndexed(options, key, keyOf.get(etag)) });
       else if (row.bytes !== sizeBytes) findings.push({ mark: FINDING_MARKS.differs, uri: uri(spec, key), what: `has ${sizeBytes} bytes, and ${row.bytes} were written` });
       else if (row.etag !== etag) findings.push({ mark: FINDING_MARKS.differs, uri: uri(spec, key), what: `was written again: its ETag is ${etag}, and was ${row.etag}` });
     }
     for (const row of rows.values()) findings.push({ mark: FINDING_MARKS.onlySource, uri: uri(spec, row.key), what: `is gone: ${row.lines} lines of ${row.dir === '' ? 'the root' : row.dir}` });
   }
   return findings;
+}
+
+/** @param copyOf key of a chunk with the same ETag */
+async function whyNotIndexed({ store, spec, stamp, signal }: VerifyOptions, key: string, copyOf: string | undefined): Promise<string> {
+  const { bucket, prefix } = spec.target;
+  const there = await store.head({ bucket, key }, { signal });
+  const name = parseChunkName(fileNameOf(key));
+  // The token of another place came here with a copy.
+  const isOwn = there !== null && name !== null && isOurs({ token: chunkToken(stamp, directoryOf(key.slice(prefix.length)), name.chunk) }, there);
+  if (isOwn) return 'was written by this run, and is not in its chunk index';
+  return `was not written by this run${copyOf === undefined ? '' : `: it is a copy of ${uri(spec, copyOf)}`}`;
 }
 
 /** Reads a chunk again: its bytes have the CRC and the lines that were written. Null where they have. */

@@ -90,6 +90,19 @@ const DEFECTS: readonly Defect[] = [
     found: ({ chunk }) => [['-', chunk('other/', 0), /^was not written by this run: it is a copy of .*web\/.*-00000000\.log$/]],
   },
   {
+    title: 'chunks that the run wrote and did not come to record, and what others put beside them', modes: ['size', 'content'],
+    plant: async ({ id, chunk }) => {
+      for (const { key } of await rig().buckets.list('merged', `${id}/_tributary/runs/`)) if (key.includes('/chunks/')) await rig().buckets.remove('merged', key);
+      await rig().buckets.remove('merged', chunk('app/', 0));
+      await put(chunk('app/', 0), lines(0, LINES));
+    },
+    found: ({ chunk }) => [
+      ['-', chunk('app/', 0), /^was not written by this run$/],
+      ...[['app/', 1], ['app/', 2], ['app/', 3], ['web/', 0], ['web/', 1], ['web/', 2]].map(([group, number]) =>
+        ['-', chunk(String(group), Number(number)), /^was written by this run, and is not in its chunk index$/] as const),
+    ],
+  },
+  {
     title: 'a line that moved to another chunk', modes: ['size', 'content'],
     plant: ({ chunk }) => swapLines(chunk('app/', 0), chunk('web/', 2), get, put),
     found: ({ chunk }) => [['*', chunk('app/', 0), /^was written again/], ['*', chunk('web/', 2), /^was written again/]],
