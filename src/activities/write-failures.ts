@@ -1,7 +1,9 @@
 /** `failures.ndjson`: every failed or partial source of a run in one artefact, however many there are. */
 import type { RunRef } from '../contracts/activities.ts';
-import { failureRecord, type FailureRecord } from '../contracts/records.ts';
+import type { FailureRecord } from '../contracts/records.ts';
 import type { ReportFacts } from '../core/report.ts';
+import { readFailure } from '../stores/failure-records.ts';
+import { listAll } from '../stores/list-all.ts';
 import type { ObjectStore } from '../stores/object-store.ts';
 
 /** Records that are read at the same time. */
@@ -29,19 +31,21 @@ export async function writeFailures(store: ObjectStore, { control: { bucket, pre
 /** Records of one source follow each other in the listing; of several the smallest `keep` holds. */
 async function* failuresOf(store: ObjectStore, bucket: string, prefix: string, signal: AbortSignal): AsyncGenerator<FailureRecord> {
   let last: FailureRecord | null = null;
-  for (let continuationToken: string | undefined; ;) {
-    const page = await store.list({ bucket, prefix: `${prefix}failures/`, continuationToken }, { signal });
-    for (let at = 0; at < page.objects.length; at += READS) {
-      const records = await Promise.all(page.objects.slice(at, at + READS).map(async ({ key }) => failureRecord.parse(JSON.parse((await store.get({ bucket, key }, { signal })).toString()))));
-      for (const record of records) {
-        if (last?.row !== record.row) {
-          if (last) yield last;
-          last = record;
-        } else if (record.keep < last.keep) last = record;
-      }
-    }
-    if (page.next === undefined) break;
-    continuationToken = page.next;
+  for await (const record of recordsOf(store, bucket, prefix, signal)) {
+    if (last?.row !== record.row) {
+      if (last) yield last;
+      last = record;
+    } else if (record.keep < last.keep) last = record;
   }
   if (last) yield last;
+}
+
+/** In the order of their keys. */
+async function* recordsOf(store: ObjectStore, bucket: string, prefix: string, signal: AbortSignal): AsyncGenerator<FailureRecord> {
+  const read = (keys: readonly string[]): Promise<FailureRecord[]> => Promise.all(keys.map((key) => readFailure(store, { bucket, key }, { signal })));
+  const keys: string[] = [];
+  for await (const { key } of listAll(store, { bucket, prefix: `${prefix}failures/` }, { signal })) {
+    if (keys.push(key) === READS) yield* await read(keys.splice(0));
+  }
+  yield* await read(keys);
 }

@@ -4,6 +4,7 @@ import { TributaryError } from '../contracts/errors.ts';
 import { describeInputIssues } from '../contracts/explain-issues.ts';
 import { limitsInput, type LimitsInput } from '../contracts/limits.ts';
 import { mergeInput, type Encryption, type MergeInput } from '../contracts/merge.ts';
+import { compileGlob } from '../core/globs.ts';
 import type { FilterFlag } from './program/flags.ts';
 
 export interface LimitFlags {
@@ -79,6 +80,8 @@ export function mergeInputOf(source: string, target: string, flags: MergeFlags):
     dryRun: flags.dryRun, again: flags.again, label: flags.label,
   });
   check(input, mergeInput);
+  // Here, and not first on a worker.
+  for (const { include, exclude } of flags.include ?? flags.exclude ?? []) compileGlob(include ?? exclude ?? '');
   return input as unknown as MergeInput;
 }
 

@@ -19,6 +19,7 @@ export const reportSchema = z.strictObject({
   lines: whole,
   averageLinesPerObject: z.number(),
   chunks: z.strictObject({ count: whole, bytes: whole }),
+  /** That listed and read sources, wrote chunks with their index and failure records, and verified them. See docs/SEMANTICS.md for what is not counted. */
   requests: z.strictObject({ list: whole, get: whole, head: whole, put: whole, copy: whole, delete: whole }),
   retries: whole,
   historyBytes: whole,

@@ -114,6 +114,7 @@ async function compareByKey(options: VerifyOptions, chunks: number): Promise<Fin
       keyOf.set(row.etag, row.key);
     }
     for await (const { key, sizeBytes, etag } of listChunks(options)) {
+      if (findings.length >= MAX_FINDINGS) return findings;
       if (!inPass(key)) continue;
       const row = rows.get(key);
       rows.delete(key);

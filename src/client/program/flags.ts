@@ -92,6 +92,7 @@ const RUN_OPTIONS = {
     new Option('--source-store <name>', 'store of the source, as configured for the workers'),
     new Option('--target-store <name>', 'store of the target'),
   ],
+  yes: [new Option('--yes', 'for scripts: take what would be asked as answered with yes; nothing is asked today')],
 } as const;
 
 export function addRunOptions(command: Command, names: readonly (keyof typeof RUN_OPTIONS)[]): void {

@@ -11,18 +11,18 @@ export function declareJobs(program: Command, does: Does): void {
   const merge = withMergeOptions(job('merge', 'merge many small objects into few large ones, directory by directory'), true);
   does(merge, async (context, source = '', target = '') => (await import('../commands/merge.ts')).merge(context, source, target, merge.opts()));
 
-  const plan = job('plan', 'freeze what a job will do and estimate it, without doing it').usage('merge <source> <target> [options]');
+  const plan = job('plan', 'freeze what a job will do and estimate it, without doing it').usage('merge <source> <target> [options]').helpCommand(false);
   const planMerge = withMergeOptions(plan.command('merge').description('plan a merge; `tributary apply` runs exactly this plan'), false);
   does(planMerge, async (context, source = '', target = '') => (await import('../commands/merge.ts')).merge(context, source, target, { ...planMerge.opts(), dryRun: true }));
 
   const apply = job('apply', 'run exactly the plan that `tributary plan` froze').argument('<run>', 'id of the run that made the plan');
-  addRunOptions(apply, ['id', 'label', 'detach', 'again']);
+  addRunOptions(apply, ['id', 'label', 'detach', 'again', 'yes']);
   addLimitOptions(apply);
   addFollowOptions(apply);
   does(apply, async (context, id = '') => (await import('../commands/apply.ts')).apply(context, id, apply.opts()));
 
   const retry = job('retry', 'merge what an ended run could not: its failed sources, as they are now, into chunks of their own').argument('<run>', 'id of the run');
-  addRunOptions(retry, ['id', 'label', 'detach']);
+  addRunOptions(retry, ['id', 'label', 'detach', 'yes']);
   addLimitOptions(retry);
   addFollowOptions(retry);
   does(retry, async (context, id = '') => (await import('../commands/retry.ts')).retry(context, id, retry.opts()));
@@ -37,7 +37,7 @@ function withMergeOptions(command: Command, canDryRun: boolean): Command {
   command.addArgument(SOURCE).addArgument(TARGET);
   addMergeOptions(command);
   addSelectionOptions(command);
-  addRunOptions(command, ['id', 'label', 'detach', ...(canDryRun ? ['dryRun' as const] : []), 'again', 'onError', 'verify', 'stores']);
+  addRunOptions(command, ['id', 'label', 'detach', ...(canDryRun ? ['dryRun' as const] : []), 'again', 'onError', 'verify', 'stores', 'yes']);
   addLimitOptions(command);
   addWriteOptions(command);
   addFollowOptions(command);

@@ -17,7 +17,7 @@ export function renderPlan(plan: PlanReport, style: Style): string {
       ['skipped', skipped.objects === 0 ? 'none' : `${count(skipped.objects)}, ${bytes(skipped.bytes)}: ${reasons}`],
       ['groups', `${count(planned.groups)} in ${several(planned.batches, 'batch')}`],
       ['requests', `about ${requests.join(', ') || 'none'}`],
-      ['cost', `about $${cost.usd.toFixed(cost.usd < 0.1 ? 4 : 2)}`],
+      ['cost', cost.usd < 0.01 ? 'under $0.01' : `about $${cost.usd.toLocaleString('en-US', { minimumFractionDigits: 2, maximumFractionDigits: 2 })}`],
       ['control', plan.control],
     ]),
     style.dim(cost.basis),

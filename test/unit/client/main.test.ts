@@ -59,6 +59,7 @@ describe('the command line', () => {
     expect(help.out).not.toContain('ingest');
     expect((await run('merge', '--help')).out).toContain('--lines <n>');
     expect((await run('plan', 'merge', '--help')).out).toContain('--lines <n>');
+    expect((await run('plan', '--help')).out).not.toContain('help [command]');
     expect(await run('version')).toMatchObject({ code: 0, out: expect.stringMatching(/^\d+\.\d+\.\d+\n$/), err: '' });
     expect(JSON.parse((await run('version', '-o', 'json')).out)).toEqual({ version: (await run('-V')).out.trim() });
   });

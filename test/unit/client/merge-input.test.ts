@@ -33,6 +33,12 @@ describe('mergeInputOf', () => {
     expect(input({ exclude: [{ exclude: '*.tmp' }] })).toMatchObject({ filters: [{ exclude: '*.tmp' }] });
   });
 
+  it.each(['[a-', '*.{log', '[z-a]', 'x\\'])('refuses the glob %s', (glob) => {
+    for (const filter of [{ include: glob }, { exclude: glob }]) {
+      expect(() => input({ include: [{ include: '*.log' }, filter] })).toThrow(expect.objectContaining({ code: 'TRB-INVALID-INPUT', message: expect.stringContaining(`"${glob}" is not a glob: `) }));
+    }
+  });
+
   it.each<[MergeFlags, string]>([
     [{ lines: '0' }, '--lines must be at least 1'],
     [{ lines: 'many' }, '--lines must be a whole number'],

@@ -67,10 +67,14 @@ objects   2,010, 1 MiB
 skipped   10, 1 KiB: filtered 10
 groups    13 in 1 batch
 requests  about LIST 3, GET 2,000, PUT 13
-cost      about $0.0009
+cost      under $0.01
 control   s3://merged/_tributary/runs/20261121T083012Z-89abcdef/
 list prices of S3 Standard
 
 Nothing was merged yet. Run exactly this plan with tributary apply plan-logs-20261121-083012-4f2a`.trimStart());
+  });
+
+  it.each([[0, 'under $0.01'], [0.0099, 'under $0.01'], [0.01, 'about $0.01'], [0.116, 'about $0.12'], [1234.5, 'about $1,234.50']])('says of a cost of %d USD %s', (usd, text) => {
+    expect(renderPlan(aPlan({ cost: { usd, basis: 'list prices' } }), PLAIN)).toContain(`\ncost      ${text}\n`);
   });
 });
