@@ -39,8 +39,8 @@ export function declareAround(program: Command, does: Does, version: string): vo
   does(around('config', 'each value of the configuration, and where it came from'), async (context) => (await import('../commands/config.ts')).config(context));
   does(around('explain', 'every field of a job\'s input').addArgument(new Argument('<job>', 'the job').choices(['merge'])), async (context) =>
     (await import('../commands/explain.ts')).explain(context));
-  does(around('completion', 'a script that completes commands and options').addArgument(new Argument('<shell>', 'your shell').choices(['bash', 'zsh', 'fish'])), async (_, shell = '') =>
-    (await import('../commands/completion.ts')).completionScript(program, shell));
+  does(around('completion', 'a script that completes commands and options').addArgument(new Argument('<shell>', 'your shell').choices(['bash', 'zsh', 'fish'])), async (context, shell = '') =>
+    (await import('../commands/completion.ts')).completionScript(context, program, shell));
   does(around('version', 'print the version'), async ({ output }) => {
     output.answer({ version }, () => version);
     return 0;
