@@ -1,0 +1,59 @@
+/** Groups that are larger than anything one call does: each call ends on its time, in the middle of whatever it was at, and the next goes on. */
+import { describe, expect, it } from '@jest/globals';
+import fc from 'fast-check';
+import type { MergeCursor } from '../../../src/contracts/cursor.ts';
+import { countLines } from '../../../src/core/lines.ts';
+import { createRandom } from '../../../src/core/random.ts';
+import { checkBatch, compressSome, leastParts, sentParts } from '../../support/batch-checks.ts';
+import { createRig, type Rig, type RigOptions } from '../../support/batch-rig.ts';
+import { makeSources } from '../../support/numbered-lines.ts';
+import { runs } from '../../support/runs.ts';
+
+/** Merges in calls whose time is over after so many requests. @returns where each ended, the last of them done */
+async function mergeInCalls(options: RigOptions, requestsOfCall: () => number): Promise<{ readonly rig: Rig; readonly cursors: readonly MergeCursor[] }> {
+  let left = 0;
+  let deadline = new AbortController();
+  const rig = createRig({ ...options, store: { onCall: () => {
+    left -= 1;
+    if (left === 0) deadline.abort();
+    return undefined;
+  } } });
+  const cursors: MergeCursor[] = [];
+  while (cursors.at(-1)?.done !== true) {
+    if (cursors.length === 300) throw new Error('300 calls did not finish the batch');
+    left = requestsOfCall();
+    deadline = new AbortController();
+    const { cursor } = await rig.call(cursors.at(-1) ?? null, { deadline: deadline.signal });
+    cursors.push(cursor);
+  }
+  return { rig, cursors };
+}
+
+describe('calls that end on their time', () => {
+  it.each([1, 100, 999, 1000])('cut a directory of 12,000 lines into chunks of exactly %i all the same', async (lines) => {
+    const sources = new Map(Array.from({ length: 400 }, (_, at) => [`dir/${String(at).padStart(4, '0')}.log`, Buffer.from(Array.from({ length: 30 }, (_unused, line) => `${at} ${line}\n`).join(''))]));
+    const { rig, cursors } = await mergeInCalls({ sources, chunk: { lines }, partBytes: 500 }, () => (lines === 1 ? 800 : 60));
+    const middle = cursors.filter(({ done, low: { row }, open }) => !done && (row > 0 || open.length > 0));
+    expect(middle.length).toBeGreaterThan(5);
+    expect(await checkBatch(rig, cursors.at(-1)!, { decoded: sources })).toEqual([]);
+    const counts = [...rig.outputs().values()].map(countLines);
+    expect(counts.slice(0, -1).every((count) => count === lines)).toBe(true);
+    expect(counts).toHaveLength(Math.ceil(12_000 / lines));
+    expect(rig.store.openUploads()).toEqual([]);
+  });
+
+  it('give what a single call gives, whatever they were at; no part is sent twice', async () => {
+    const any = fc.record({
+      seed: fc.nat(), sources: fc.integer({ min: 10, max: 60 }), partBytes: fc.integer({ min: 16, max: 600 }),
+      chunk: fc.oneof(fc.record({ lines: fc.integer({ min: 1, max: 600 }) }), fc.record({ bytes: fc.integer({ min: 1, max: 20_000 }) })),
+    });
+    await fc.assert(fc.asyncProperty(any, async ({ seed, sources, partBytes, chunk }) => {
+      const { stored, decoded } = compressSome(makeSources(seed, { sources, maxLines: 30, longLineBytes: 900, directories: ['', 'a/'] }), seed);
+      const random = createRandom(seed);
+      const { rig, cursors } = await mergeInCalls({ sources: stored, partBytes, chunk }, () => 15 + random.below(60));
+      expect(await checkBatch(rig, cursors.at(-1)!, { decoded })).toEqual([]);
+      expect(sentParts(rig)).toBe(leastParts(rig, rig.outputs()));
+      expect(rig.store.openUploads()).toEqual([]);
+    }), { numRuns: runs(60) });
+  });
+});
