@@ -115,8 +115,8 @@ export function estimatePlan(totals: PlanTotals, spec: Pick<MergeSpec, 'chunk' |
   };
   const usd = ((requests.list + requests.put) * USD_PER_MILLION.write + (requests.get + requests.head) * USD_PER_MILLION.read) / 1e6;
   const lengths = 'bytes' in spec.chunk
-    ? `chunks of ${spec.chunk.bytes} bytes`
-    : `lines of unknown length, so one write for each ${spec.partBytes} bytes of sources and for each group`;
+    ? `chunks of ${sizeText(spec.chunk.bytes)}`
+    : `lines of unknown length, so one write for each ${sizeText(spec.partBytes)} of sources and one for each group`;
   return {
     requests,
     cost: {
@@ -125,4 +125,8 @@ export function estimatePlan(totals: PlanTotals, spec: Pick<MergeSpec, 'chunk' |
         + `${lengths}; compressed sources count as listed; storage, transfer and control data are not included`,
     },
   };
+}
+
+function sizeText(sizeBytes: number): string {
+  return sizeBytes < 2 ** 20 ? `${sizeBytes} bytes` : `${Math.round(sizeBytes / 2 ** 20 * 100) / 100} MiB`;
 }

@@ -58,7 +58,7 @@ export class Control {
     setHandler(stoppedSignal, (childId, pause) => {
       for (const [child, told] of this.#children) if (child.workflowId === childId && Number.isInteger(pause)) told.stopped = Math.max(told.stopped, pause);
       this.#sayStopped();
-    });
+    }, { description: 'From a child to its parent: it has stopped for a pause.' });
     // A cancel request of the server (`temporal workflow cancel`, the UI) is the same as the signal. It cancels the scope that this
     // runs in too, from which children could no longer be told.
     CancellationScope.current().cancelRequested.catch(() => CancellationScope.nonCancellable(async () => { this.cancel(); }));

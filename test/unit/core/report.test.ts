@@ -116,6 +116,7 @@ describe('estimatePlan', () => {
     expect(requests).toEqual({ list: 1007, get: 1_011_920, head: 0, put: 6010, copy: 0, delete: 0 });
     expect(cost.usd).toBeCloseTo(0.44, 2);
     expect(cost.basis).toContain('us-east-1');
+    expect(cost.basis).toContain('one write for each 16 MiB of sources');
   });
 
   it('counts the parts of large chunks, and the reads of a verification by content', () => {
