@@ -4,7 +4,7 @@ import { ROOT } from './paths.ts';
 
 export interface Ring {
   readonly name: string;
-  /** Test files that run side by side. The fault ring measures rates and times, and keeps a core for its servers. */
+  /** Test files that run side by side. Those of the fault ring wait most of the time: for limits, and for what is declared dead. */
   readonly workers: number;
   readonly timeoutMs: number;
   /** Whether its tests start the built command. */
@@ -19,7 +19,7 @@ export const RINGS: readonly Ring[] = [
   { name: 'replay', workers: 1, timeoutMs: 5 * MINUTE_MS },
   { name: 'workflow', workers: 2, timeoutMs: 15 * MINUTE_MS },
   { name: 'e2e', workers: 2, timeoutMs: 25 * MINUTE_MS, needsBuild: true },
-  { name: 'fault', workers: 1, timeoutMs: 30 * MINUTE_MS },
+  { name: 'fault', workers: 3, timeoutMs: 30 * MINUTE_MS },
 ];
 
 /** Arguments of `node` that run one ring. Positional patterns come first: `--selectProjects` takes all words after it. */
