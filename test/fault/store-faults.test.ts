@@ -50,6 +50,31 @@ describe('30 s of throttling, faults, resets and lost answers, with one source d
   });
 });
 
+describe('a store that answers 503 to everything for a while', () => {
+  it('is asked less and less, and as often as before soon after it has recovered', async () => {
+    const { buckets, proxy, start, startWorker } = rig();
+    const sources = await fillMany(buckets, 'circuit/', 47, 600);
+    const mark = proxy.log.length;
+    const requests = (fromMs: number, toMs: number): number => proxy.log.since(mark).filter(({ startedMs }) => startedMs >= fromMs && startedMs < toMs).length;
+    await startWorker();
+    const run = await start('circuit', { source: 's3://logs/circuit/', target: 's3://merged/circuit/', ...MANY, limits: { requestsPerSecond: 60 } });
+    await until(() => acknowledged(ofChunks(proxy.log.since(mark), 'PutObject')), (count) => count >= 100);
+    const refusedMs = Date.now();
+    const before = requests(refusedMs - 2000, refusedMs);
+    const recover = proxy.schedule.add({ fault: { kind: 'answer', status: 503, code: 'SlowDown' } });
+    await sleep(8000);
+    recover();
+    const recoveredMs = Date.now();
+    expect(requests(recoveredMs - 2000, recoveredMs)).toBeLessThan(before / 4);
+    await until(() => requests(Date.now() - 2000, Date.now()), (count) => count > before * 0.8, 30_000);
+    await run.executeUpdate('setLimits', { args: [{ requestsPerSecond: 'off' }] });
+    const report = await reportOf(run);
+    expect(await checkRun(buckets, { report, sources, options: MANY })).toEqual([]);
+    expect(report.status).toBe('completed');
+    expect(writtenTwice(proxy.log.since(mark))).toEqual([]);
+  });
+});
+
 describe('an answer that is lost after the store acted', () => {
   it.each([
     ['Complete', 'big', BIG, 'CompleteMultipartUpload'],
