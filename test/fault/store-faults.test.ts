@@ -65,7 +65,7 @@ describe('a store that answers 503 to everything for a while', () => {
     await sleep(8000);
     recover();
     const recoveredMs = Date.now();
-    expect(requests(recoveredMs - 2000, recoveredMs)).toBeLessThan(before / 4);
+    expect(requests(recoveredMs - 2000, recoveredMs)).toBeLessThan(before / 12);
     await until(() => requests(Date.now() - 2000, Date.now()), (count) => count > before * 0.8, 30_000);
     await run.executeUpdate('setLimits', { args: [{ requestsPerSecond: 'off' }] });
     const report = await reportOf(run);
