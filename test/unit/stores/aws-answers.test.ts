@@ -182,6 +182,17 @@ describe('writes', () => {
       'x-amz-server-side-encryption-bucket-key-enabled': 'true', 'x-amz-tagging': 'a%20b=c%26d', 'x-amz-meta-owner': 'run', 'x-amz-meta-tributary-chunk': 's/g/1',
     });
   });
+
+  it('of a stream in several parts create its upload with them', async () => {
+    const { store, seen } = await answering(
+      http('200 OK', [], '<InitiateMultipartUploadResult><Bucket>b</Bucket><Key>k</Key><UploadId>u</UploadId></InitiateMultipartUploadResult>'),
+      http('200 OK', ['ETag: "1"']), http('200 OK', ['ETag: "2"']),
+      http('200 OK', [], '<CompleteMultipartUploadResult><ETag>"e"</ETag></CompleteMultipartUploadResult>'),
+    );
+    await store.putStream({ bucket: 'b', key: 'k', output: { encryption: { type: 's3' } }, content: async function* () { yield Buffer.alloc(6 * 2 ** 20, 'x'); } });
+    expect(seen.map(({ method, path }) => `${method} ${path.replace(/[&?]x-id=\w+/, '')}`)).toEqual(['POST /b/k?uploads=', 'PUT /b/k?partNumber=1&uploadId=u', 'PUT /b/k?partNumber=2&uploadId=u', 'POST /b/k?uploadId=u']);
+    expect(seen[0]?.headers['x-amz-server-side-encryption']).toBe('AES256');
+  });
 });
 
 it('calls leave nothing behind on the signal that they share', async () => {
