@@ -1,5 +1,5 @@
 /** Taking the lease on a target. */
-import { ApplicationFailure, getExternalWorkflowHandle, ParentClosePolicy, sleep, startChild, type ChildWorkflowHandle } from '@temporalio/workflow';
+import { ApplicationFailure, CancelledFailure, getExternalWorkflowHandle, log, ParentClosePolicy, sleep, startChild, type ChildWorkflowHandle } from '@temporalio/workflow';
 import { WorkflowExecutionAlreadyStartedError } from '@temporalio/common';
 import { leaseId } from './ids.ts';
 import { releaseSignal } from './messages.ts';
@@ -28,8 +28,15 @@ export async function takeLease(targetHash: string, target: string): Promise<Chi
   });
 }
 
+/** Where the lease has ended before, as that of a run that was reset after its end, there is nothing to give back. */
 export async function releaseLease(lease: ChildWorkflowHandle<typeof targetLease>): Promise<void> {
-  // By both its ids: a run that was reset may not tell its children as children, and the next lease of this name is another run's.
-  await getExternalWorkflowHandle(lease.workflowId, lease.firstExecutionRunId).signal(releaseSignal);
+  try {
+    // By both its ids: a run that was reset may not tell its children as children, and the next lease of this name is another run's.
+    await getExternalWorkflowHandle(lease.workflowId, lease.firstExecutionRunId).signal(releaseSignal);
+  } catch (error) {
+    if (error instanceof CancelledFailure) throw error;
+    log.info('the lease has ended before', { lease: lease.workflowId });
+    return;
+  }
   await lease.result();
 }

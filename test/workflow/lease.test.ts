@@ -1,6 +1,7 @@
 /** One writer per target. */
 import { describe, expect, it } from '@jest/globals';
 import type { WorkflowHandle, WorkflowHandleWithFirstExecutionRunId } from '@temporalio/client';
+import { ApplicationFailure } from '@temporalio/common';
 import { ensureTemporalBinary } from '../../src/client/services/ensure-program.ts';
 import { runProgram } from '../../src/client/services/run-program.ts';
 import { createFindLeaseHolder } from '../../src/activities/find-lease-holder.ts';
@@ -74,9 +75,9 @@ describe('the lease on a target', () => {
 
 describe('a run that is reset', () => {
   /** @returns the run that goes on from there */
-  async function reset(run: WorkflowHandleWithFirstExecutionRunId, to: string): Promise<WorkflowHandle> {
+  async function reset(run: WorkflowHandleWithFirstExecutionRunId, to: string | number): Promise<WorkflowHandle> {
     const { output } = await runProgram(await ensureTemporalBinary(), [
-      'workflow', 'reset', '--workflow-id', run.workflowId, '--run-id', run.firstExecutionRunId, '--type', to, '--reason', 'test', '--address', rig().env.address, '-o', 'json',
+      'workflow', 'reset', '--workflow-id', run.workflowId, '--run-id', run.firstExecutionRunId, ...(typeof to === 'string' ? ['--type', to] : ['--event-id', String(to)]), '--reason', 'test', '--address', rig().env.address, '-o', 'json',
     ]);
     const { runId } = JSON.parse(output) as { runId: string };
     rig().adopt(run.workflowId, runId);
@@ -98,6 +99,22 @@ describe('a run that is reset', () => {
       expect(await (await reset(run, to)).result()).toMatchObject({ status: 'completed', done: { objects: 1 } });
     });
     expect(stamps(fakes)).toEqual(new Set([fakes.of('resolveSpec')[0]!.identity.stamp]));
+  });
+
+  it('after it has failed to the point before it began to write goes on from there, though its lease has ended', async () => {
+    const fakes = fakesThatLook({ mergeChunks: async () => {
+      if (fakes.of('mergeChunks').length === 1) throw ApplicationFailure.nonRetryable('denied', 'TRB-ACCESS-DENIED', {}, null);
+      return mergedBatch();
+    } });
+    await rig().serve(fakes, async () => {
+      const run = await rig().start('reset-failed', { target: 's3://merged/reset-failed/' });
+      await expect(run.result()).rejects.toThrow();
+      const { events } = await run.fetchHistory();
+      const started = events?.findLastIndex(({ startChildWorkflowExecutionInitiatedEventAttributes: child }) => child) ?? 0;
+      const before = events?.slice(0, started).findLast(({ workflowTaskCompletedEventAttributes: task }) => task);
+      expect(await (await reset(run, Number(before?.eventId))).result()).toMatchObject({ status: 'completed', done: { objects: 1 } });
+      expect(await (await rig().start('after-failed', { target: 's3://merged/reset-failed/' })).result()).toMatchObject({ status: 'completed' });
+    });
   });
 
   it('while it writes to its LastWorkflowTask keeps its children and its lease, and tells them what is asked of it', async () => {
