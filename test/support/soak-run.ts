@@ -6,7 +6,7 @@ import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { AbortMultipartUploadCommand, S3Client } from '@aws-sdk/client-s3';
-import type { WorkflowHandle } from '@temporalio/client';
+import { WorkflowNotFoundError, type WorkflowHandle } from '@temporalio/client';
 import type { MergeInput } from '../../src/contracts/merge.ts';
 import type { Report } from '../../src/contracts/report.ts';
 import { createRandom, seedOf, type Random } from '../../src/core/random.ts';
@@ -109,7 +109,7 @@ class Play {
     for (const { at, what } of all) {
       await this.#until(() => acknowledged(this.#writes()) >= at * expected);
       if (this.#over) break;
-      if (what === 'cancel') await run.signal('cancel');
+      if (what === 'cancel') await unlessEnded(run.signal('cancel'));
       else await this.#happen(what, run);
     }
     await calming;
@@ -222,18 +222,18 @@ class Play {
         break;
       }
       case 'pause': {
-        await run.signal('pause');
+        await unlessEnded(run.signal('pause'));
         if (what.killed) {
           this.#takeWorker()?.kill('SIGKILL');
           await this.#startWorker();
         }
         await sleep(what.forMs);
-        await run.signal('resume');
+        await unlessEnded(run.signal('resume'));
         break;
       }
       case 'limits': {
         const limits = this.#plan.load === 'big' ? { bytesPerSecond: Math.round(8 * MIB * what.share) } : { requestsPerSecond: 40 * what.share };
-        await run.executeUpdate('setLimits', { args: [limits] });
+        await unlessEnded(run.executeUpdate('setLimits', { args: [limits] }));
         break;
       }
       case 'abort upload': {
@@ -263,6 +263,15 @@ class Play {
     } finally {
       client.destroy();
     }
+  }
+}
+
+/** A run may end just before something is asked of it. */
+async function unlessEnded(asked: Promise<unknown>): Promise<void> {
+  try {
+    await asked;
+  } catch (error) {
+    if (!(error instanceof WorkflowNotFoundError)) throw error;
   }
 }
 
