@@ -5,7 +5,7 @@ import { TributaryError } from '../contracts/errors.ts';
 const mebibytes = (sizeBytes: number): string => `${Math.ceil(sizeBytes / 2 ** 20)}MiB`;
 
 /** The rest of the budget is for what lies outside the slab: sockets, decoders, and the heap's growth under load. */
-const SLAB_SHARE = 3 / 4;
+const SLAB_SHARE = 0.7;
 
 /** Bytes of the slab. */
 export function slabBytes({ memory }: Pick<Config, 'memory'>): number {
