@@ -259,6 +259,13 @@ describe('completions', () => {
     expect(memory.peek('b', 'k')?.toString()).toBe('x');
   });
 
+  it.each([['is gone by then', true, 'TRB-NO-SUCH-KEY'], ['is there', false, 'TRB-STORE-REFUSED']])('that is refused asks for the upload, which %s', async (_, isAborted, code) => {
+    const { session, clock, memory } = open(failing('completeUpload', service(400, 'InvalidRequest')));
+    const request = await completion(memory);
+    if (isAborted) await memory.abortUpload(request);
+    expect(await clock.run(codeOf(session.store.completeUpload(request)))).toBe(code);
+  });
+
   it('are not repeated once it is gone: some servers would call that a success', async () => {
     const { session, clock, memory } = open(failing('completeUpload', 'swallow answer'));
     expect(await clock.run(codeOf(session.store.completeUpload(await completion(memory))))).toBe('TRB-NO-SUCH-KEY');
