@@ -52,8 +52,10 @@ describe('completion', () => {
 
   const complete = async (...words: string[]): Promise<string[]> => {
     printed = [];
-    await runCommand(words, { stdout: new MemorySink(), stderr: new MemorySink() }, readEnvironment({ HOME: '/' }));
-    return printed.flatMap((line) => line.split('\n')).map((line) => line.replace(/\t.*/, ''));
+    const stdout = new MemorySink();
+    await runCommand(words, { stdout, stderr: new MemorySink() }, readEnvironment({ HOME: '/' }));
+    // What the library prints goes past the sink.
+    return [stdout.text, ...printed].flatMap((line) => line.split('\n')).map((line) => line.replace(/\t.*/, ''));
   };
 
   it.each(['bash', 'zsh', 'fish'])('prints a script for %s', async (shell) => {
