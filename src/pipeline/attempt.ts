@@ -149,7 +149,7 @@ export class BatchAttempt {
     halt.throwIfAborted();
     const prefetch = new Prefetch({
       store: source.store, bucket: spec.source.bucket, reservation, downloads: limits.downloads ?? DOWNLOADS,
-      decode: spec.compression.input === 'auto', keepFree: denseSlots(spec.partBytes),
+      bytesPerSecond: limits.bytesPerSecond, decode: spec.compression.input === 'auto', keepFree: denseSlots(spec.partBytes),
       items: readingList({ ...reading, from: this.#from.low, untilGroup: this.#untilGroup, adopted }),
     });
     halt.addEventListener('abort', () => { void prefetch.close(); }, { once: true });

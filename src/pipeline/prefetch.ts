@@ -6,6 +6,7 @@
  * P1. Fetches are started and handed out in reading order; the first that is not handed out has a slot, or gets the next one freed.
  * P2. Every piece handed out carries one reference to its slot, which the consumer releases. Pieces that nobody takes are released by `close`.
  * P3. After `close` no request of this prefetch is in flight.
+ * P4. However low a limit is, it lets what is on its way come whole within seconds: else calls that end on their time would get nowhere.
  */
 import { isTributaryError, type TributaryError } from '../contracts/errors.ts';
 import { encodingOf, type Encoding } from '../core/keys.ts';
@@ -17,6 +18,9 @@ import { orAborted } from './waiting.ts';
 
 /** Ranges of large sources; small ones are read whole. */
 const RANGE_BYTES = SLOT_BYTES;
+const MIN_RANGE_BYTES = 256 * 2 ** 10;
+/** Under a limit, so many seconds' worth is on its way: what has not come whole when a call ends is lost to the run. */
+const LIMITED_SECONDS = 2;
 
 /** Events that wait to be consumed, at most: bounds what tiny sources cost beside their bytes. */
 const QUEUE_LIMIT = 4096;
@@ -56,6 +60,8 @@ export interface PrefetchOptions {
   readonly reservation: Reservation;
   readonly items: AsyncGenerator<readonly ReadingItem[]>;
   readonly downloads: number;
+  /** Limit of the run; null: none. */
+  readonly bytesPerSecond: number | null;
   readonly decode: boolean;
   /** Guaranteed slots that are left to others. */
   readonly keepFree: number;
@@ -75,7 +81,10 @@ export class Prefetch {
   readonly #options: PrefetchOptions;
   readonly #closing = new AbortController();
   readonly #queue = new Fifo<Queued>();
+  readonly #rangeBytes: number;
+  readonly #mostBytesInFlight: number;
   #inFlight = 0;
+  #bytesInFlight = 0;
   /** Stretches that broke: what is left of them up to their end is dropped when its turn comes. */
   readonly #broken = new Set<SourceStretch>();
   #slot: Slot | null = null;
@@ -90,6 +99,9 @@ export class Prefetch {
 
   constructor(options: PrefetchOptions) {
     this.#options = options;
+    const bytesPerSecond = options.bytesPerSecond ?? Infinity;
+    this.#rangeBytes = Math.min(RANGE_BYTES, Math.max(MIN_RANGE_BYTES, bytesPerSecond));
+    this.#mostBytesInFlight = bytesPerSecond * LIMITED_SECONDS;
     this.#feeding = this.#feed().catch((error: unknown) => { this.#feedError = { error }; }).finally(() => {
       this.#isFed = true;
       this.#wake('consumer');
@@ -189,7 +201,7 @@ export class Prefetch {
         const firstOffset = encoding === 'plain' ? item.from : 0;
         this.#push({ kind: 'begin', stretch: item, encoding, firstOffset });
         for (let offset = firstOffset, end = lastByte(item, encoding); offset < end && !this.#broken.has(item);) {
-          const lengthBytes = Math.min(RANGE_BYTES, end - offset);
+          const lengthBytes = Math.min(this.#rangeBytes, end - offset);
           const piece = (this.#mayStart ? this.#inSlot(lengthBytes) : null) ?? await this.#room(item, lengthBytes);
           if (!piece) break;
           this.#start(item, offset, piece);
@@ -203,11 +215,14 @@ export class Prefetch {
 
   #start(stretch: SourceStretch, offset: number, piece: Piece): void {
     const fetch: Fetch = { kind: 'fetch', stretch, end: null };
+    const lengthBytes = piece.end - piece.start;
     this.#push(fetch);
     this.#inFlight += 1;
+    this.#bytesInFlight += lengthBytes;
     void this.#bring(stretch, offset, piece).catch((error: unknown) => ({ error })).then((end) => {
       fetch.end = end;
       this.#inFlight -= 1;
+      this.#bytesInFlight -= lengthBytes;
       this.#wake('feeder');
       if (this.#queue.head === fetch) this.#wake('consumer');
     });
@@ -231,7 +246,7 @@ export class Prefetch {
 
   /** Whether another request may be sent and queued now. */
   get #mayStart(): boolean {
-    return this.#inFlight < this.#options.downloads && this.#queue.length < QUEUE_LIMIT;
+    return this.#inFlight < this.#options.downloads && this.#bytesInFlight < this.#mostBytesInFlight && this.#queue.length < QUEUE_LIMIT;
   }
 
   #inSlot(lengthBytes: number): Piece | null {

@@ -2,6 +2,7 @@
 import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
 import type { MergeCursor } from '../../../src/contracts/cursor.ts';
+import { DEFAULT_LIMITS } from '../../../src/contracts/limits.ts';
 import { countLines } from '../../../src/core/lines.ts';
 import { createRandom } from '../../../src/core/random.ts';
 import { checkBatch, compressSome, leastParts, sentParts } from '../../support/batch-checks.ts';
@@ -55,5 +56,24 @@ describe('calls that end on their time', () => {
       expect(sentParts(rig)).toBe(leastParts(rig, rig.outputs()));
       expect(rig.store.openUploads()).toEqual([]);
     }), { numRuns: runs(60) });
+  });
+
+  it('lose at most what a limit lets through in three seconds', async () => {
+    const bytesPerSecond = 2 ** 20;
+    const sources = new Map([1, 2].map((source) => [`${source}.log`, Buffer.from(`${String(source).repeat(999)}\n`.repeat(4000))]));
+    let [onItsWay, most] = [0, 0];
+    const rig = createRig({ sources, chunk: { lines: 5000 }, partBytes: 2 ** 20, store: { onCall: async ({ operation, request }) => {
+      if (operation !== 'readInto') return undefined;
+      const { lengthBytes } = request as { readonly lengthBytes: number };
+      onItsWay += lengthBytes;
+      most = Math.max(most, onItsWay);
+      await new Promise(setImmediate);
+      onItsWay -= lengthBytes;
+      return undefined;
+    } } });
+    const cursor = await rig.finish(null, { limits: { ...DEFAULT_LIMITS, bytesPerSecond } });
+    expect(most).toBeGreaterThan(bytesPerSecond);
+    expect(most).toBeLessThanOrEqual(3 * bytesPerSecond);
+    expect(await checkBatch(rig, cursor, { decoded: sources })).toEqual([]);
   });
 });
