@@ -4,6 +4,8 @@ export type Origin =
   | { readonly kind: 'flag'; readonly name: string }
   | { readonly kind: 'environment'; readonly name: string }
   | { readonly kind: 'file'; readonly path: string; readonly line: number }
+  /** A profile of temporal.toml, which Temporal's own library reads. */
+  | { readonly kind: 'profile' }
   | { readonly kind: 'default' };
 
 export interface Setting {
@@ -21,6 +23,8 @@ export function formatOrigin(origin: Origin): string {
       return origin.name;
     case 'file':
       return `${origin.path}:${origin.line}`;
+    case 'profile':
+      return 'temporal.toml';
     case 'default':
       return 'default';
   }

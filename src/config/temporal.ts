@@ -4,7 +4,7 @@
  */
 import { loadClientConfigProfile, toClientOptions, type ClientConnectConfig } from '@temporalio/envconfig';
 import { TributaryError } from '../contracts/errors.ts';
-import type { ResolvedConfig } from './load.ts';
+import type { ConfigEntry, ResolvedConfig } from './load.ts';
 
 export interface TemporalSettings {
   /** `host:port`, or undefined where nobody names a server: then a job runs in local mode. */
@@ -35,4 +35,25 @@ export function temporalSettings(config: ResolvedConfig): TemporalSettings {
     namespace: flagged('namespace') ?? found.namespace ?? temporal.namespace ?? 'default',
     connection,
   };
+}
+
+/**
+ * The entries of the configuration, with the server that commands talk to: what Temporal's own library found goes before the file.
+ * @throws as `temporalSettings`
+ */
+export function entriesInForce(config: ResolvedConfig): readonly ConfigEntry[] {
+  const { address, namespace } = temporalSettings(config);
+  const { variables, temporal: { profile } } = config.environment;
+  const inForce: Readonly<Record<string, { readonly value: string | undefined; readonly variable: string }>> = {
+    'temporal.address': { value: address, variable: 'TEMPORAL_ADDRESS' },
+    'temporal.namespace': { value: namespace, variable: 'TEMPORAL_NAMESPACE' },
+    'temporal.profile': { value: profile ?? config.values.temporal.profile, variable: 'TEMPORAL_PROFILE' },
+  };
+  return config.entries.map((entry) => {
+    const { value, variable = '' } = inForce[entry.key] ?? {};
+    if (value === undefined || entry.origin.kind === 'flag') return entry;
+    if (variables[variable] !== undefined) return { ...entry, value, origin: { kind: 'environment', name: variable } };
+    const isFound = value !== entry.value && !(entry.origin.kind === 'default' && value === 'default');
+    return isFound ? { ...entry, value, origin: { kind: 'profile' } } : entry;
+  });
 }

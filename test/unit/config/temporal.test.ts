@@ -4,7 +4,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { readEnvironment } from '../../../src/config/environment.ts';
 import { loadConfig, type FlagSetting } from '../../../src/config/load.ts';
-import { temporalSettings, type TemporalSettings } from '../../../src/config/temporal.ts';
+import { formatOrigin } from '../../../src/config/settings.ts';
+import { entriesInForce, temporalSettings, type TemporalSettings } from '../../../src/config/temporal.ts';
 
 let home: string;
 beforeEach(() => { home = mkdtempSync(join(tmpdir(), 'tributary-temporal-')); });
@@ -47,5 +48,24 @@ describe('temporalSettings', () => {
     expect(() => settings({ TEMPORAL_PROFILE: 'nope' })).toThrow(/the Temporal settings cannot be read: .*nope/);
     toml('profile = [');
     expect(() => settings()).toThrow(/the Temporal settings cannot be read/);
+  });
+});
+
+describe('entriesInForce', () => {
+  const shown = (env: Record<string, string> = {}, flags: FlagSetting[] = [], yaml = ''): string[] => {
+    writeFileSync(join(home, 'tributary.yaml'), yaml);
+    const entries = entriesInForce(loadConfig({ environment: readEnvironment({ HOME: home, ...env }), flags, cwd: home }));
+    return entries.filter(({ key }) => /^temporal\.(?:address|namespace|profile)$/.test(key)).map(({ value, origin }) => `${String(value)} ${formatOrigin(origin).replace(/^.*\//, '')}`);
+  };
+
+  it('show the server that commands talk to, and where it was named', () => {
+    const yaml = 'temporal: {address: "yaml:1"}\n';
+    expect(shown()).toEqual(['null default', 'null default', 'null default']);
+    expect(shown({}, [], yaml)).toEqual(['yaml:1 tributary.yaml:1', 'null default', 'null default']);
+    toml('[profile.default]\naddress = "toml:1"\n[profile.cloud]\naddress = "c:1"\nnamespace = "n"\n');
+    expect(shown({}, [], yaml)).toEqual(['toml:1 temporal.toml', 'null default', 'null default']);
+    expect(shown({ TEMPORAL_PROFILE: 'cloud' })).toEqual(['c:1 temporal.toml', 'n temporal.toml', 'cloud TEMPORAL_PROFILE']);
+    expect(shown({ TEMPORAL_ADDRESS: 'env:1' }, [], yaml)[0]).toBe('env:1 TEMPORAL_ADDRESS');
+    expect(shown({ TEMPORAL_ADDRESS: 'env:1' }, [{ key: 'temporal.address', value: 'flag:1', flag: '--address' }])[0]).toBe('flag:1 --address');
   });
 });
