@@ -57,7 +57,7 @@ describe('toTributaryError', () => {
 
   it('tells a server that is away from an answer that is late', () => {
     expect([isServerAway(grpc(14, '')), isServerAway(grpc(4, '')), isServerAway(new Error('x'))]).toEqual([true, false, false]);
-    expect([isTimeout(grpc(14, '')), isTimeout(grpc(4, '')), isTimeout(new Error('x'))]).toEqual([false, true, false]);
+    expect([isTimeout(grpc(14, '')), isTimeout(grpc(4, '')), isTimeout(grpc(1, '')), isTimeout(new Error('x'))]).toEqual([false, true, true, false]);
   });
 });
 
