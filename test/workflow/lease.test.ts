@@ -117,6 +117,19 @@ describe('a run that is reset', () => {
     });
   });
 
+  it('after it was terminated to its FirstWorkflowTask goes on from there, with batches of its own', async () => {
+    const gate = createGate();
+    const fakes = fakesThatLook(firstWaits(gate));
+    await rig().serve(fakes, async () => {
+      const run = await rig().start('reset-terminated', { target: 's3://merged/reset-terminated/' });
+      await until(() => fakes.of('mergeChunks').length, (calls) => calls === 1);
+      await run.terminate('as an operator does');
+      expect(await (await reset(run, 'FirstWorkflowTask')).result()).toMatchObject({ status: 'completed', done: { objects: 1 } });
+      gate.open();
+    });
+    expect(stamps(fakes).size).toBe(1);
+  });
+
   it('while it writes to its LastWorkflowTask keeps its children and its lease, and tells them what is asked of it', async () => {
     const fakes = fakesThatLook({ mergeChunks: (input) => (fakes.of('mergeChunks').length === 1 ? interrupted(input) : Promise.resolve(mergedBatch(linesAt(input) + 1))) });
     await rig().serve(fakes, async () => {
