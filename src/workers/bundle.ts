@@ -35,7 +35,8 @@ function withoutSources(code: string): string {
 
 /** Bundles the workflow code. @throws Error with webpack's complaint */
 export async function buildWorkflowBundle(): Promise<string> {
-  const { code } = await bundleWorkflowCode({ workflowsPath: join(root, 'workflows', isBuilt ? 'index.js' : 'index.ts'), logger: new DefaultLogger('WARN') });
+  const module = (name: string): string => join(root, 'workflows', `${name}.${isBuilt ? 'js' : 'ts'}`);
+  const { code } = await bundleWorkflowCode({ workflowsPath: module('index'), workflowInterceptorModules: [module('resets')], logger: new DefaultLogger('WARN') });
   return withoutSources(code);
 }
 

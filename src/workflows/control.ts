@@ -9,14 +9,20 @@
  *     delivers those that are under way together in any order.)
  * K5. It is paused, not pausing, only when no call of it runs, none of its children's, and so on down: a child says so once it has stopped,
  *     and for which pause, so that a late word of an earlier one is none of a later one.
+ * K6. A child that has ended without this workflow's history saying so, as those of a terminated run that is reset, is started again from
+ *     its beginning: what it had written is found again.
  */
 import {
-  ActivityFailure, ApplicationFailure, CancellationScope, condition, getExternalWorkflowHandle, isCancellation, log, setHandler, TimeoutFailure, workflowInfo,
+  ActivityFailure, ApplicationFailure, CancellationScope, condition, getExternalWorkflowHandle, isCancellation, log, setHandler, sleep, TimeoutFailure, Trigger, workflowInfo,
   type ChildWorkflowHandle, type ExternalWorkflowHandle, type Workflow, type WorkflowResultType,
 } from '@temporalio/workflow';
 import type { Limits } from '../contracts/limits.ts';
 import { isLimits } from './limits.ts';
 import { cancelSignal, limitsSignal, pauseSignal, resumeSignal, stoppedSignal } from './messages.ts';
+import { onReset } from './resets.ts';
+
+/** A child that takes no message has ended; its result is known to its parent within this time, or never. */
+const RESULT_WITHIN = '5s';
 
 /** Told as any workflow is: a run that was reset keeps its children, but the server takes no message to them as to its own. */
 type Child = ExternalWorkflowHandle;
@@ -29,6 +35,8 @@ interface Told {
   last: Promise<void>;
   /** The latest pause of ours that it has stopped for. */
   stopped: number;
+  /** Resolved when the server knew of no such child to give a message to. */
+  readonly unknown: Trigger<void>;
 }
 
 export class Control {
@@ -42,6 +50,7 @@ export class Control {
   #asked = 0;
   /** The pause that the parent was told to be over with. */
   #said = 0;
+  #resets = 0;
   /** Children that are being started. */
   #starting = 0;
   readonly #scopes = new Set<CancellationScope>();
@@ -62,6 +71,10 @@ export class Control {
     // A cancel request of the server (`temporal workflow cancel`, the UI) is the same as the signal. It cancels the scope that this
     // runs in too, from which children could no longer be told.
     CancellationScope.current().cancelRequested.catch(() => CancellationScope.nonCancellable(async () => { this.cancel(); }));
+    onReset(() => {
+      this.#resets += 1;
+      this.#tell(this.#inForce());
+    });
   }
 
   get limits(): Limits { return this.#limits; }
@@ -137,27 +150,41 @@ export class Control {
 
   /** Passes on what is asked of this workflow to a child, from its start on. @param share makes the child's limits of ours */
   async withChild<W extends Workflow>(start: () => Promise<ChildWorkflowHandle<W>>, share: (limits: Limits) => Limits = (limits) => limits): Promise<WorkflowResultType<W>> {
-    const limitsAtStart = this.#limits;
-    this.#starting += 1;
-    const started = await start().finally(() => { this.#starting -= 1; });
-    const child = getExternalWorkflowHandle(started.workflowId);
-    const told: Told = { share, last: Promise.resolve(), stopped: 0 };
-    this.#children.set(child, told);
-    const limits = this.#limits;
-    if (limits !== limitsAtStart) this.#tellOne(child, told, () => child.signal(limitsSignal, share(limits)));
-    if (this.#cancelled) this.#tellOne(child, told, () => child.signal(cancelSignal));
-    else if (this.#paused) this.#tellOne(child, told, this.#pauseMessage());
-    try {
-      return await started.result();
-    } finally {
-      this.#children.delete(child);
-      this.#sayStopped();
+    for (;;) {
+      const ended = await this.#untilEnded(start, share);
+      if (ended) return ended.result;
     }
   }
 
   /** Has the running calls return with what they have: whoever made them goes on from there. */
   interruptCalls(): void {
     for (const scope of this.#scopes) scope.cancel();
+  }
+
+  /** Starts a child and waits for its end. @returns null where it has ended and never says how */
+  async #untilEnded<W extends Workflow>(start: () => Promise<ChildWorkflowHandle<W>>, share: (limits: Limits) => Limits): Promise<{ readonly result: WorkflowResultType<W> } | null> {
+    const limitsAtStart = this.#limits;
+    const resetsAtStart = this.#resets;
+    this.#starting += 1;
+    const started = await start().finally(() => { this.#starting -= 1; });
+    const child = getExternalWorkflowHandle(started.workflowId);
+    const told: Told = { share, last: Promise.resolve(), stopped: 0, unknown: new Trigger<void>() };
+    this.#children.set(child, told);
+    const limits = this.#limits;
+    if (limits !== limitsAtStart) this.#tellOne(child, told, () => child.signal(limitsSignal, share(limits)));
+    if (this.#cancelled || this.#paused || this.#resets !== resetsAtStart) this.#tellOne(child, told, this.#inForce());
+    try {
+      return await Promise.race([started.result().then((result) => ({ result })), told.unknown.then(() => sleep(RESULT_WITHIN)).then(() => null)]);
+    } finally {
+      this.#children.delete(child);
+      this.#sayStopped();
+    }
+  }
+
+  /** What a child is told that may have missed what was asked last. */
+  #inForce(): Message {
+    if (this.#cancelled) return (child) => child.signal(cancelSignal);
+    return this.#paused ? this.#pauseMessage() : (child) => child.signal(resumeSignal);
   }
 
   #isStill(): boolean {
@@ -190,11 +217,18 @@ export class Control {
 
   #tellOne(child: Child, told: Told, message: Message): void {
     told.last = told.last.then(() => CancellationScope.nonCancellable(() => message(child, told.share)))
-      // A child that has just ended needs no message.
-      .catch((error: unknown) => { log.debug('a child took no message', { child: child.workflowId, error }); });
+      .catch((error: unknown) => {
+        log.debug('a child took no message', { child: child.workflowId, error });
+        if (isUnknownChild(error)) told.unknown.resolve();
+      });
   }
 }
 
 function pauseNumber(asked: unknown): number {
   return typeof asked === 'object' && asked !== null && 'pause' in asked && typeof asked.pause === 'number' ? asked.pause : 0;
+}
+
+/** Other failures, as too many signals, say nothing of its end. The SDK has no type for them but this text of its core. */
+function isUnknownChild(error: unknown): boolean {
+  return error instanceof Error && error.message.includes('it was not found');
 }

@@ -10,7 +10,7 @@ import { runBatches } from './batches.ts';
 import { bounded } from './bounded.ts';
 import { asFailure, tallyOfFailure } from './failures.ts';
 import { pageId } from './ids.ts';
-import { releaseLease, takeLease } from './lease.ts';
+import { holdLease } from './lease.ts';
 import { mergePage } from './merge-page.ts';
 import { callsWith, type Calls } from './proxies.ts';
 import { RunState } from './run-state.ts';
@@ -53,13 +53,14 @@ async function checked(resolved: ResolvedRun): Promise<ResolvedRun> {
 }
 
 async function merge(state: RunState, resolved: ResolvedRun): Promise<Report> {
-  const lease = await takeLease(resolved.targetHash, resolved.target);
+  const lease = await holdLease(resolved.targetHash, resolved.target, () => { state.control.cancel(); });
   let run = resolved;
   let plan: SealedPlanRef | null = null;
   try {
     run = await checked(resolved);
     plan = await makePlan(state, run);
     if (plan) await write(state, run, plan);
+    await lease.confirm();
     const differences = plan && !state.control.cancelled ? await verify(state, run) : 0;
     return await report(state, run, plan, state.control.cancelled ? 'cancelled' : 'completed', differences);
   } catch (error) {
@@ -67,7 +68,7 @@ async function merge(state: RunState, resolved: ResolvedRun): Promise<Report> {
     if (plan) await report(state, run, plan, 'failed', 0).catch((unwritten: unknown) => { log.warn('no report could be written', { unwritten }); });
     throw error;
   } finally {
-    await releaseLease(lease);
+    await lease.release();
   }
 }
 

@@ -60,13 +60,15 @@ export class WorkflowRig {
       ...common, taskQueue: QUEUES.control, workflowBundle: this.#bundle, stickyQueueScheduleToStartTimeout: '1s',
     });
     const data = await Worker.create({ ...common, taskQueue: QUEUES.data, maxConcurrentActivityTaskExecutions: 600 });
+    let recorded: Recorded[] = [];
     try {
       await control.runUntil(data.runUntil(withinLimit(body()).finally(() => { fakes.release(); })));
-      const recorded = await historiesOf(this.client, this.#started);
+      recorded = await historiesOf(this.client, this.#started);
       await this.#examine(recorded);
       return recorded;
     } finally {
-      for (const { workflowId } of this.#started) {
+      // Children too: those that a reset left behind would call the activities of the next test.
+      for (const { workflowId } of [...this.#started, ...recorded]) {
         // Most have ended by themselves.
         await this.client.workflow.getHandle(workflowId).terminate('the test has ended').catch(() => undefined);
       }

@@ -117,25 +117,78 @@ describe('a run that is reset', () => {
     });
   });
 
-  it('after it was terminated to its FirstWorkflowTask goes on from there, with batches of its own', async () => {
+  /** Behind the start of its only batch, so that a reset to its last task comes after it. */
+  async function written(run: WorkflowHandleWithFirstExecutionRunId, fakes: Fakes): Promise<void> {
+    await until(() => run.fetchHistory(), ({ events }) => (events?.at(-1)?.workflowTaskCompletedEventAttributes ?? null) !== null && fakes.of('mergeChunks').length === 1);
+  }
+
+  it.each(['FirstWorkflowTask', 'LastWorkflowTask'])('after it was terminated to its %s goes on from there, with batches of its own', async (to) => {
     const gate = createGate();
     const fakes = fakesThatLook(firstWaits(gate));
     await rig().serve(fakes, async () => {
-      const run = await rig().start('reset-terminated', { target: 's3://merged/reset-terminated/' });
-      await until(() => fakes.of('mergeChunks').length, (calls) => calls === 1);
+      const run = await rig().start(`terminated-${to}`, { target: `s3://merged/terminated-${to}/` });
+      await written(run, fakes);
       await run.terminate('as an operator does');
-      expect(await (await reset(run, 'FirstWorkflowTask')).result()).toMatchObject({ status: 'completed', done: { objects: 1 } });
+      expect(await (await reset(run, to)).result()).toMatchObject({ status: 'completed', done: { objects: 1 } });
       gate.open();
     });
     expect(stamps(fakes).size).toBe(1);
+    expect(new Set(fakes.calls.filter(({ name }) => name === 'mergeChunks').map(({ workflowId }) => workflowId)).size).toBe(2);
+  });
+
+  it('after it was terminated can be cancelled', async () => {
+    const gate = createGate();
+    const fakes = fakesThatLook({ mergeChunks: async (input) => {
+      if (fakes.of('mergeChunks').length > 1) return interrupted(input);
+      await gate.opened;
+      return mergedBatch();
+    } });
+    await rig().serve(fakes, async () => {
+      const run = await rig().start('terminated-cancelled', { target: 's3://merged/terminated-cancelled/' });
+      await written(run, fakes);
+      await run.terminate('as an operator does');
+      const again = await reset(run, 'LastWorkflowTask');
+      await again.signal('cancel');
+      expect(await again.result()).toMatchObject({ status: 'cancelled' });
+      gate.open();
+    });
+  });
+
+  it('after it was terminated stops writing where another run has its target by then', async () => {
+    const gate = createGate();
+    const fakes = fakesThatLook({ mergeChunks: (input) => (fakes.of('mergeChunks').length === 1 ? gate.opened.then(() => mergedBatch()) : interrupted(input)) });
+    await rig().serve(fakes, async () => {
+      const run = await rig().start('terminated-late', { target: 's3://merged/terminated-late/' });
+      await written(run, fakes);
+      await run.terminate('as an operator does');
+      const other = await rig().start('terminated-heir', { target: 's3://merged/terminated-late/' });
+      await until(() => fakes.of('mergeChunks').length, (calls) => calls === 2);
+      await expect((await reset(run, 'LastWorkflowTask')).result()).rejects.toMatchObject({ cause: { type: 'TRB-TARGET-BUSY', message: 'the run terminated-heir is writing to s3://merged/terminated-late/' } });
+      gate.open();
+      await other.signal('cancel');
+      expect(await other.result()).toMatchObject({ status: 'cancelled' });
+    });
+  });
+
+  it('while it writes keeps its lease: another run is refused', async () => {
+    const gate = createGate();
+    const fakes = fakesThatLook(firstWaits(gate));
+    await rig().serve(fakes, async () => {
+      const run = await rig().start('reset-refuses', { target: 's3://merged/reset-refuses/' });
+      await written(run, fakes);
+      const again = await reset(run, 'LastWorkflowTask');
+      await until(() => again.fetchHistory(), ({ events }) => events!.filter(({ childWorkflowExecutionStartedEventAttributes: child }) => child?.workflowType?.name === 'targetLease').length > 1);
+      await expect((await rig().start('reset-refused', { target: 's3://merged/reset-refuses/' })).result()).rejects.toMatchObject({ cause: { type: 'TRB-TARGET-BUSY' } });
+      gate.open();
+      expect(await again.result()).toMatchObject({ status: 'completed' });
+    });
   });
 
   it('while it writes to its LastWorkflowTask keeps its children and its lease, and tells them what is asked of it', async () => {
     const fakes = fakesThatLook({ mergeChunks: (input) => (fakes.of('mergeChunks').length === 1 ? interrupted(input) : Promise.resolve(mergedBatch(linesAt(input) + 1))) });
     await rig().serve(fakes, async () => {
       const run = await rig().start('reset-kept', { target: 's3://merged/reset-kept/' });
-      // Behind the start of the child, so that the reset comes after it.
-      await until(() => run.fetchHistory(), ({ events }) => (events?.at(-1)?.workflowTaskCompletedEventAttributes ?? null) !== null && fakes.of('mergeChunks').length === 1);
+      await written(run, fakes);
       const again = await reset(run, 'LastWorkflowTask');
       await again.signal('pause');
       await again.signal('resume');
