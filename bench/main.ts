@@ -23,7 +23,8 @@ const USAGE = `npm run bench -- [options]
   --rounds N          Default: 5
   --seed N            Default: 1
   --json FILE         Default: bench/results/<time>.json
-  --quick             About two minutes: parts of large, small and directories, two rounds`;
+  --quick             About two minutes: parts of large, small and directories, two rounds
+  --help              This text`;
 
 const ALL_SETS = ['large', 'large/2', 'huge', 'small', 'small/2', 'tiny', 'directories', 'directories/2', 'gzip', 'lines-20', 'lines-200', 'lines-10M', 'line-1G'];
 const QUICK_SETS = ['large/4', 'small/4', 'directories/10'];
@@ -39,14 +40,16 @@ interface Options {
   readonly json: string;
 }
 
-function readOptions(args: readonly string[]): Options {
-  const { values } = parseArgs({
+/** @returns null where help is asked for. @throws UsageError */
+function readOptions(args: readonly string[]): Options | null {
+  const { values } = asUsage(() => parseArgs({
     args: [...args],
     options: {
       sets: { type: 'string' }, contenders: { type: 'string' }, servers: { type: 'string' }, rounds: { type: 'string' },
-      seed: { type: 'string', default: '1' }, json: { type: 'string' }, quick: { type: 'boolean', default: false },
+      seed: { type: 'string', default: '1' }, json: { type: 'string' }, quick: { type: 'boolean', default: false }, help: { type: 'boolean', short: 'h', default: false },
     },
-  });
+  }));
+  if (values.help) return null;
   const names = <T extends string>(text: string | undefined, known: readonly T[], otherwise: readonly T[]): readonly T[] => (text === undefined ? otherwise : text.split(',').map((name) => {
     const found = known.find((one) => one === name);
     if (found === undefined) throw new UsageError(`there is no ${name}; there are ${known.join(', ')}`);
@@ -138,6 +141,10 @@ async function writeJson(options: Options, results: readonly SetResult[]): Promi
 
 async function main(): Promise<number> {
   const options = readOptions(process.argv.slice(2));
+  if (!options) {
+    say(USAGE);
+    return 0;
+  }
   const closers: (() => Promise<void>)[] = [];
   const processes = new Processes();
   processes.endOnSignals(async () => {

@@ -96,6 +96,8 @@ export interface WriteReportInput {
   readonly planned: PlanTotals | null;
   readonly tally: Tally;
   readonly verify: { readonly mode: 'none' | 'size' | 'content'; readonly differences: number };
+  /** What ended a run that failed. */
+  readonly failure: { readonly code: string; readonly facts: Readonly<Record<string, unknown>> } | null;
 }
 
 export interface VerifyRunInput {

@@ -51,13 +51,20 @@ export function buildReport(input: WriteReportInput, facts: ReportFacts): Report
     retries: tally.retries,
     historyBytes: facts.historyBytes,
     verify: input.verify,
-    errors: Object.entries(tally.errors).sort(([codeA, a], [codeB, b]) => b - a || (codeA < codeB ? -1 : 1))
-      .map(([code, count]) => ({ code, count, example: { ...facts.examples[code] } })),
+    errors: errorsOf(input, facts.examples),
     control: formatS3Uri(run.control),
   };
   const uncounted = report.chunks.count - tally.chunks;
   const notes = [...facts.notes, ...(uncounted > 0 ? [uncountedNote(uncounted)] : []), ...reconciles(report).map((equation) => `The figures do not reconcile: ${equation}.`)];
   return notes.length > 0 ? { ...report, notes } : report;
+}
+
+/** Errors of sources by how often they came, and the one that ended a run that failed. */
+function errorsOf({ tally, failure }: WriteReportInput, examples: ReportFacts['examples']): Report['errors'] {
+  const errors = Object.entries(tally.errors).sort(([codeA, a], [codeB, b]) => b - a || (codeA < codeB ? -1 : 1))
+    .map(([code, count]) => ({ code, count, example: { ...examples[code] } }));
+  if (failure && !Object.hasOwn(tally.errors, failure.code)) errors.push({ code: failure.code, count: 1, example: { ...failure.facts } });
+  return errors;
 }
 
 function uncountedNote(chunks: number): string {

@@ -9,6 +9,12 @@ export function rootCause(error: unknown): unknown {
   return cause;
 }
 
+/** What a report says of the failure that ended its run. */
+export function reportedFailure(error: unknown): { readonly code: string; readonly facts: Readonly<Record<string, unknown>> } {
+  const { type, message, details } = asFailure(error, emptyTally());
+  return { code: type ?? 'TRB-INTERNAL', facts: { message, ...(details?.[0] as Readonly<Record<string, unknown>> | undefined) } };
+}
+
 /**
  * The failure that a workflow ends with: the same code, message and facts for whoever waits for it, with the counts so far.
  * Never a raw error: that would fail the workflow task, which is retried for ever.

@@ -8,7 +8,7 @@ import { addRequests, addTally } from '../contracts/tally.ts';
 import { makeStamp } from '../core/names.ts';
 import { runBatches } from './batches.ts';
 import { bounded } from './bounded.ts';
-import { asFailure, tallyOfFailure } from './failures.ts';
+import { asFailure, reportedFailure, tallyOfFailure } from './failures.ts';
 import { pageId } from './ids.ts';
 import { holdLease } from './lease.ts';
 import { mergePage } from './merge-page.ts';
@@ -65,7 +65,7 @@ async function merge(state: RunState, resolved: ResolvedRun): Promise<Report> {
     return await report(state, run, plan, state.control.cancelled ? 'cancelled' : 'completed', differences);
   } catch (error) {
     // What stopped the run may keep its report from being written too; the failure says why in either case.
-    if (plan) await report(state, run, plan, 'failed', 0).catch((unwritten: unknown) => { log.warn('no report could be written', { unwritten }); });
+    if (plan) await report(state, run, plan, 'failed', 0, error).catch((unwritten: unknown) => { log.warn('no report could be written', { unwritten }); });
     throw error;
   } finally {
     await lease.release();
@@ -139,11 +139,12 @@ async function verify(state: RunState, resolved: ResolvedRun): Promise<number> {
   return 0;
 }
 
-async function report(state: RunState, run: ResolvedRun, plan: SealedPlanRef | null, status: 'completed' | 'failed' | 'cancelled', differences: number): Promise<Report> {
+async function report(state: RunState, run: ResolvedRun, plan: SealedPlanRef | null, status: 'completed' | 'failed' | 'cancelled', differences: number, error?: unknown): Promise<Report> {
   state.enter('REPORT');
   const totals: PlanTotals | null = plan?.totals ?? state.planTotals;
   return callsOf(run).walking.writeReport({
     run: run.run, source: run.source, target: run.target, label: run.label, planHash: plan?.planHash ?? null, status,
     planned: totals, tally: state.tally, verify: { mode: run.verify, differences },
+    failure: status === 'failed' ? reportedFailure(error) : null,
   });
 }

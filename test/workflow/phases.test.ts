@@ -139,7 +139,9 @@ describe('a run that fails', () => {
     await rig().serve(fakes, async () => {
       await expect((await rig().start('report-of-failure')).result()).rejects.toThrow();
     });
-    expect(fakes.of('writeReport')).toMatchObject([{ status: 'failed', tally: { doneObjects: 2, lines: 2 }, planned: { objects: 2 } }]);
+    expect(fakes.of('writeReport')).toMatchObject([{
+      status: 'failed', tally: { doneObjects: 2, lines: 2 }, planned: { objects: 2 }, failure: { code: 'TRB-ACCESS-DENIED', facts: { message: 's3://logs/ may not be listed', bucket: 'logs' } },
+    }]);
   });
 });
 

@@ -19,7 +19,7 @@ const inputOf = (changes: Partial<WriteReportInput>): WriteReportInput => ({
     control: { store: 'default', bucket: 'merged', prefix: `out/_tributary/runs/${stamp}/` },
   },
   source: 's3://logs/', target: 's3://merged/out/', label: null, planHash: 'h', status: 'completed', planned,
-  tally: tallyOf({ doneObjects: 8, doneBytes: 900, lines: 100, chunks: 4, chunkBytes: 905 }), verify: { mode: 'size', differences: 0 }, ...changes,
+  tally: tallyOf({ doneObjects: 8, doneBytes: 900, lines: 100, chunks: 4, chunkBytes: 905 }), verify: { mode: 'size', differences: 0 }, failure: null, ...changes,
 });
 const facts = { endedMs: Date.UTC(2026, 0, 2, 3, 4, 7, 250), historyBytes: 4096, chunks: null, examples: {}, notes: [] };
 
@@ -50,6 +50,13 @@ describe('buildReport', () => {
       { code: 'TRB-SOURCE-CORRUPT', count: 1, example: {} }, { code: 'TRB-SOURCE-GONE', count: 1, example: {} },
     ]);
     expect(reconciles(report)).toEqual([]);
+  });
+
+  it('says what ended a run that failed, once', () => {
+    const failure = { code: 'TRB-SOURCE-DENIED', facts: { message: 'denied', key: 'a/y.log' } };
+    const failed = (tally: Partial<Tally>): unknown => buildReport(inputOf({ status: 'failed', failure, tally: tallyOf(tally) }), facts).errors;
+    expect(failed({})).toEqual([{ code: 'TRB-SOURCE-DENIED', count: 1, example: { message: 'denied', key: 'a/y.log' } }]);
+    expect(failed({ errors: { 'TRB-SOURCE-DENIED': 1 } })).toEqual([{ code: 'TRB-SOURCE-DENIED', count: 1, example: {} }]);
   });
 
   it('counts the chunks that are there where the run was stopped, and says where calls could not tell of them', () => {
