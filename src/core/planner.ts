@@ -1,7 +1,7 @@
 /**
  * The pure part of PLAN: sources in listing order become groups, and groups become batches.
  *
- * Owns the groups that the listing has not left, and the bundle of small groups that is being filled.
+ * Owns the groups that the listing has not left, and those that it has left since the last `flush`, which then become batches.
  * - Keys ascend in UTF-8 order, in which everything under a prefix is contiguous. So a group is complete when a key is met that is
  *   not under its directory, and the open groups are always directories of the last key, one inside the other: memory is O(depth).
  * - A listing interleaves a directory with its subdirectories. So a group's rows are ranges, at most 16: where there were more,
@@ -22,7 +22,22 @@ export interface BatchLimits {
   readonly maxGroups: number;
 }
 
-export const DEFAULT_BATCH_LIMITS: BatchLimits = { maxObjects: 1000, maxBytes: 64 * 2 ** 20, maxGroups: 256 };
+/**
+ * A batch costs a worker some 35 ms, whatever it holds, so there should be few; but there have to be enough for all workers, and for the
+ * end of a run, when no more follow. So a batch is to be an eighth of a segment, and between these.
+ */
+const BATCHES_PER_SEGMENT = 8;
+const SMALLEST_LIMITS: BatchLimits = { maxObjects: 1000, maxBytes: 64 * 2 ** 20, maxGroups: 256 };
+const MOST_TIMES_SMALLEST = 4;
+
+function limitsFor(groups: readonly PlannedGroup[]): BatchLimits {
+  const limit = (total: number, smallest: number): number => Math.min(Math.max(Math.ceil(total / BATCHES_PER_SEGMENT), smallest), smallest * MOST_TIMES_SMALLEST);
+  const sum = (of: (group: PlannedGroup) => number): number => groups.reduce((total, group) => total + of(group), 0);
+  return {
+    maxObjects: limit(sum(({ objects }) => objects), SMALLEST_LIMITS.maxObjects), maxBytes: limit(sum(({ bytes }) => bytes), SMALLEST_LIMITS.maxBytes),
+    maxGroups: limit(groups.length, SMALLEST_LIMITS.maxGroups),
+  };
+}
 
 export interface PlannerOptions {
   readonly groupBy: MergeSpec['groupBy'];
@@ -30,6 +45,7 @@ export interface PlannerOptions {
   readonly extension: string | null;
   /** Whether compressed sources are decoded, so that `a.log.gz` gives `log`. */
   readonly compressionAuto: boolean;
+  /** Default: by what a segment holds. */
   readonly batch?: BatchLimits;
 }
 
@@ -42,11 +58,11 @@ export interface Planner {
    * @returns its global row number
    */
   add(relativeKey: string, sizeBytes: number): { readonly row: number };
-  /** Closes the bundle that is being filled: at the end of a segment, before `takeBatches`. Open groups stay open. */
+  /** Makes batches of the groups that are closed: at the end of a segment, before `takeBatches`. Open groups stay open. */
   flush(): void;
-  /** Closes every group and the bundle: at the end of the listing. */
+  /** Closes every group, and makes batches of them: at the end of the listing. */
   finish(): void;
-  /** The batches closed since the last call, in order of closing. */
+  /** The batches made since the last call, in order of their groups' closing. */
   takeBatches(): PlannedBatch[];
   /**
    * What a later planner needs to go on; call it after `flush`.
@@ -56,28 +72,21 @@ export interface Planner {
 }
 
 export function createPlanner(options: PlannerOptions, resumeFrom?: PlanCursor): Planner {
-  const { groupBy, extension, compressionAuto, batch: limits = DEFAULT_BATCH_LIMITS } = options;
+  const { groupBy, extension, compressionAuto } = options;
   let nextRow = resumeFrom?.nextRow ?? 0;
   /** Outermost first. */
   const open = (resumeFrom?.open ?? []).map(copyGroup);
-  let bundle: PlannedBatch = { objects: 0, bytes: 0, groups: [] };
-  let closed: PlannedBatch[] = [];
+  let closed: PlannedGroup[] = [];
+  let batches: PlannedBatch[] = [];
 
   const flush = (): void => {
-    if (bundle.groups.length > 0) closed.push(bundle);
-    bundle = { objects: 0, bytes: 0, groups: [] };
+    batches.push(...bundle(closed, options.batch ?? limitsFor(closed)));
+    closed = [];
   };
 
   const closeInnermost = (): void => {
     const group = open.pop();
-    if (!group) return;
-    const fits = bundle.groups.length < limits.maxGroups
-      && bundle.objects + group.objects <= limits.maxObjects
-      && bundle.bytes + group.bytes <= limits.maxBytes;
-    if (!fits) flush();
-    bundle.groups.push(group);
-    bundle.objects += group.objects;
-    bundle.bytes += group.bytes;
+    if (group) closed.push(group);
   };
 
   return {
@@ -102,12 +111,28 @@ export function createPlanner(options: PlannerOptions, resumeFrom?: PlanCursor):
       flush();
     },
     takeBatches() {
-      const taken = closed;
-      closed = [];
+      const taken = batches;
+      batches = [];
       return taken;
     },
     cursor: (lastKey) => ({ lastKey, nextRow, open: open.map(copyGroup) }),
   };
+}
+
+/** Neighbours together, as far as the limits allow. */
+function bundle(groups: readonly PlannedGroup[], { maxObjects, maxBytes, maxGroups }: BatchLimits): PlannedBatch[] {
+  const batches: PlannedBatch[] = [];
+  for (const group of groups) {
+    const last = batches.at(-1);
+    if (last && last.groups.length < maxGroups && last.objects + group.objects <= maxObjects && last.bytes + group.bytes <= maxBytes) {
+      last.groups.push(group);
+      last.objects += group.objects;
+      last.bytes += group.bytes;
+    } else {
+      batches.push({ objects: group.objects, bytes: group.bytes, groups: [group] });
+    }
+  }
+  return batches;
 }
 
 function copyGroup(group: PlannedGroup): PlannedGroup {

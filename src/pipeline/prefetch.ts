@@ -219,29 +219,26 @@ export class Prefetch {
     this.#push(fetch);
     this.#inFlight += 1;
     this.#bytesInFlight += lengthBytes;
-    void this.#bring(stretch, offset, piece).catch((error: unknown) => ({ error })).then((end) => {
-      fetch.end = end;
-      this.#inFlight -= 1;
-      this.#bytesInFlight -= lengthBytes;
-      this.#wake('feeder');
-      if (this.#queue.head === fetch) this.#wake('consumer');
-    });
+    void this.#bring(fetch, offset, piece);
   }
 
-  /** @throws what is no error of the source; the piece is released then */
-  async #bring(stretch: SourceStretch, offset: number, piece: Piece): Promise<Arrival> {
+  /** Never rejects: what the request failed with is its end. */
+  async #bring(fetch: Fetch, offset: number, piece: Piece): Promise<void> {
     const { store, bucket } = this.#options;
-    const request = { bucket, key: stretch.key, ifMatch: stretch.etag, offset, lengthBytes: piece.end - piece.start, sizeBytes: stretch.sizeBytes };
+    const { stretch } = fetch;
+    const lengthBytes = piece.end - piece.start;
+    const request = { bucket, key: stretch.key, ifMatch: stretch.etag, offset, lengthBytes, sizeBytes: stretch.sizeBytes };
     try {
       await store.readInto(request, viewOf(piece), { signal: this.#closing.signal });
       this.#arrivals += 1;
-      return { piece, broken: null };
+      fetch.end = { piece, broken: null };
     } catch (error) {
-      const receivedBytes = isSourceError(error) ? Number(error.context['receivedBytes'] ?? 0) : 0;
-      if (receivedBytes === 0) piece.slot.release();
-      if (!isSourceError(error)) throw error;
-      return { piece: receivedBytes > 0 ? { ...piece, end: piece.start + receivedBytes } : null, broken: error };
+      fetch.end = whatCame(piece, error);
     }
+    this.#inFlight -= 1;
+    this.#bytesInFlight -= lengthBytes;
+    this.#wake('feeder');
+    if (this.#queue.head === fetch) this.#wake('consumer');
   }
 
   /** Whether another request may be sent and queued now. */
@@ -290,6 +287,14 @@ export class Prefetch {
     else this.#wakeFeeder = null;
     wake?.();
   }
+}
+
+/** How a request ended that failed. The piece is released where nothing of it is used. */
+function whatCame(piece: Piece, error: unknown): Arrival | { readonly error: unknown } {
+  const receivedBytes = isSourceError(error) ? Number(error.context['receivedBytes'] ?? 0) : 0;
+  if (receivedBytes === 0) piece.slot.release();
+  if (!isSourceError(error)) return { error };
+  return { piece: receivedBytes > 0 ? { ...piece, end: piece.start + receivedBytes } : null, broken: error };
 }
 
 /** Up to where the stored bytes of a stretch are read. A compressed source can only be decoded from its beginning, and is read whole. */

@@ -43,8 +43,7 @@ export function createAutoStore(sdk: ObjectStore, { openLean, strict = false, on
     return call();
   };
   const hot = async <T>(verb: string, bucket: string, serve: (store: HotStore) => Promise<T>): Promise<T> => {
-    const place = `${verb} ${bucket}`;
-    const refusals = fallbacks.get(place) ?? 0;
+    const refusals = fallbacks.size === 0 ? 0 : fallbacks.get(`${verb} ${bucket}`) ?? 0;
     if (refusals >= MAX_FALLBACKS) return viaSdk(() => serve(sdk));
     let answer: T;
     try {
@@ -52,14 +51,14 @@ export function createAutoStore(sdk: ObjectStore, { openLean, strict = false, on
     } catch (error) {
       if (error instanceof FallbackError) {
         if (strict) throw new TributaryError('TRB-INVALID-CONFIG', `the socket client cannot serve store ${sdk.name} (${error.message}); adapter: auto can`, { store: sdk.name, bucket });
-        fallbacks.set(place, refusals + 1);
+        fallbacks.set(`${verb} ${bucket}`, refusals + 1);
         return viaSdk(() => serve(sdk));
       }
       onServed('socket');
       throw error;
     }
     onServed('socket');
-    if (refusals > 0) fallbacks.delete(place);
+    if (refusals > 0) fallbacks.delete(`${verb} ${bucket}`);
     return answer;
   };
 

@@ -131,7 +131,7 @@ class Session {
           : { ...request, offset: request.offset + at.reachedBytes, lengthBytes: request.lengthBytes - at.reachedBytes };
         at.isDamaged = false;
         try {
-          const room = into.subarray(at.reachedBytes, request.lengthBytes);
+          const room = at.reachedBytes === 0 && into.byteLength === request.lengthBytes ? into : into.subarray(at.reachedBytes, request.lengthBytes);
           const read = (): Promise<ReadResult> => this.#inner.readInto(rest, room, options);
           const result = await (this.#allowance.limitsDownloads ? this.#allowance.download(read, options.signal) : read());
           at.isDamaged = result.objectCrc32 !== undefined && result.objectCrc32 !== crc32(room);

@@ -66,7 +66,8 @@ export class AnswerReader {
   nextBuffer(): Uint8Array<ArrayBuffer> {
     // The memory may also be shared, as that of a WebAssembly.Memory; the types of Node's `onread` do not know it.
     if (this.#phase === 'fixed') return this.#target.subarray(this.#filledBytes, this.#filledBytes + READ_BYTES) as Uint8Array<ArrayBuffer>;
-    return this.#phase === 'head' ? this.#scratch.subarray(this.#headBytes) : this.#scratch;
+    // A view costs as much as the parsing of a header, so none is made of what there is already.
+    return this.#phase === 'head' && this.#headBytes > 0 ? this.#scratch.subarray(this.#headBytes) : this.#scratch;
   }
 
   /**
@@ -117,7 +118,7 @@ export class AnswerReader {
         return false;
       }
       const head = parseHead(this.#scratch.toString('latin1', 0, end - 4));
-      if (head.status >= 200) return this.#beginBody(head, this.#scratch.subarray(end, this.#headBytes));
+      if (head.status >= 200) return this.#beginBody(head, end);
       if (head.status === 101 || ++this.#interimAnswers > MAX_INTERIM_ANSWERS) throw new MalformedAnswer(`the server sent an interim answer ${head.status} that nobody asked for`);
       this.#scratch.copyWithin(0, end, this.#headBytes);
       this.#headBytes -= end;
@@ -126,12 +127,14 @@ export class AnswerReader {
     return false;
   }
 
-  #beginBody(head: ResponseHead, rest: Buffer): boolean {
+  /** @param from where the bytes in the scratch buffer begin that came along with the head */
+  #beginBody(head: ResponseHead, from: number): boolean {
+    const restBytes = this.#headBytes - from;
     const place = this.#place?.(head) ?? 0;
     const declaredBytes = head.status === 204 || head.status === 304 ? 0 : head.contentLength;
     this.#head = head;
     if (typeof place === 'number') {
-      if (declaredBytes === undefined) return this.#beginDecoding(head.chunked ? new ChunkedDecoder(place) : untilClose(place), rest);
+      if (declaredBytes === undefined) return this.#beginDecoding(head.chunked ? new ChunkedDecoder(place) : untilClose(place), this.#scratch.subarray(from, this.#headBytes));
       if (declaredBytes > place) throw new MalformedAnswer(`the answer's body is longer than ${place} bytes`);
       this.#target = Buffer.allocUnsafe(declaredBytes);
     } else {
@@ -139,9 +142,9 @@ export class AnswerReader {
       this.#target = place;
       this.#placed = true;
     }
-    this.#filledBytes = Math.min(rest.length, declaredBytes);
-    this.#target.set(rest.subarray(0, this.#filledBytes));
-    this.#surplus = rest.length > declaredBytes;
+    this.#filledBytes = Math.min(restBytes, declaredBytes);
+    this.#scratch.copy(this.#target, 0, from, from + this.#filledBytes);
+    this.#surplus = restBytes > declaredBytes;
     this.#phase = 'fixed';
     return this.#filledBytes === declaredBytes;
   }

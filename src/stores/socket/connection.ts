@@ -9,6 +9,7 @@
  */
 import net from 'node:net';
 import tls from 'node:tls';
+import { addAbortListener, removeAbortListener } from './abort-listeners.ts';
 import { AnswerReader, type HttpAnswer, type Place } from './answer-reader.ts';
 import { BodyPieces } from './body-pieces.ts';
 import { HttpFailure, type FailureKind } from './failure.ts';
@@ -93,7 +94,7 @@ export class Connection {
   open(signal: AbortSignal | undefined): Promise<void> {
     return new Promise((resolve, reject) => {
       this.#opening = { resolve, reject, signal };
-      signal?.addEventListener('abort', this.#onAbort);
+      if (signal) addAbortListener(signal, this.#onAbort);
     });
   }
 
@@ -106,7 +107,7 @@ export class Connection {
       }
       const { signal } = request;
       this.#exchange = { resolve, reject, signal };
-      signal?.addEventListener('abort', this.#onAbort);
+      if (signal) addAbortListener(signal, this.#onAbort);
       this.#reader.begin(request.place);
       this.#unsent = request.body && new BodyPieces(request.body);
       const socket = this.#socket;
@@ -144,7 +145,7 @@ export class Connection {
     const opening = this.#opening;
     this.#connected = true;
     this.#opening = undefined;
-    opening?.signal?.removeEventListener('abort', this.#onAbort);
+    if (opening?.signal) removeAbortListener(opening.signal, this.#onAbort);
     opening?.resolve();
   }
 
@@ -221,7 +222,8 @@ export class Connection {
 
   /** Drops what belongs to the exchange, above all the caller's buffers. */
   #forget(): void {
-    (this.#opening ?? this.#exchange)?.signal?.removeEventListener('abort', this.#onAbort);
+    const signal = (this.#opening ?? this.#exchange)?.signal;
+    if (signal) removeAbortListener(signal, this.#onAbort);
     this.#opening = this.#exchange = this.#unsent = undefined;
     this.#reader.reset();
   }

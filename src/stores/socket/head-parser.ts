@@ -3,10 +3,14 @@
 /** A head, or the heads of interim answers before it, may take this many bytes. */
 export const MAX_HEAD_BYTES = 64 * 1024;
 
+export interface Headers {
+  /** By lower-case name. Values of a repeated header are joined by `, `. */
+  get(name: string): string | undefined;
+}
+
 export interface ResponseHead {
   readonly status: number;
-  /** By lower-case name. Values of a repeated header are joined by `, `. */
-  readonly headers: ReadonlyMap<string, string>;
+  readonly headers: Headers;
   /** Declared length of the body; absent where the answer does not say. */
   readonly contentLength?: number;
   readonly chunked: boolean;
@@ -21,6 +25,8 @@ export class MalformedAnswer extends Error {
 
 const STATUS_LINE = /^HTTP\/1\.([01]) ([1-9]\d\d)(?: [^\0]*)?$/;
 const HEADER_NAME = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/;
+/** Header lines as nearly all servers send them: none folded, none malformed. */
+const PLAIN_LINES = /^(?:\r\n[!#$%&'*+\-.^_`|~0-9A-Za-z]+:[^\r\n]*)*$/;
 const LENGTH = /^\d{1,15}$/;
 
 /**
@@ -29,8 +35,9 @@ const LENGTH = /^\d{1,15}$/;
  * @throws MalformedAnswer as soon as the bytes cannot become an answer
  */
 export function findHeadEnd(bytes: Buffer, lengthBytes: number, searchedBytes: number): number {
-  const end = bytes.subarray(0, lengthBytes).indexOf('\r\n\r\n', Math.max(0, searchedBytes - 3), 'latin1');
-  if (end >= 0) return end + 4;
+  const end = bytes.indexOf('\r\n\r\n', Math.max(0, searchedBytes - 3), 'latin1');
+  // What lies behind `lengthBytes` is of an answer before.
+  if (end >= 0 && end + 4 <= lengthBytes) return end + 4;
   // A foreign protocol is refused at once, else it would be waited for until the time-out.
   if (!'HTTP/1.'.startsWith(bytes.toString('latin1', 0, Math.min(7, lengthBytes)))) throw new MalformedAnswer('the server does not speak HTTP/1.1');
   return -1;
@@ -45,7 +52,8 @@ export function parseHead(text: string): ResponseHead {
   if (lineEnd < 0) lineEnd = text.length;
   const statusLine = STATUS_LINE.exec(text.slice(0, lineEnd));
   if (!statusLine) throw new MalformedAnswer('the server does not speak HTTP/1.1');
-  const headers = parseHeaders(text, lineEnd + 2);
+  const lines = text.slice(lineEnd);
+  const headers = PLAIN_LINES.test(lines) ? new PlainHeaders(lines) : parseHeaders(text, lineEnd + 2);
   const coding = headers.get('transfer-encoding');
   const chunked = coding !== undefined;
   if (chunked && coding.toLowerCase() !== 'chunked') throw new MalformedAnswer(`the transfer coding ${JSON.stringify(coding)} is not supported`);
@@ -54,6 +62,29 @@ export function parseHead(text: string): ResponseHead {
   const connection = headers.get('connection')?.toLowerCase();
   const keepAlive = statusLine[1] === '1' ? !hasToken(connection, 'close') : hasToken(connection, 'keep-alive');
   return { status: Number(statusLine[2]), headers, chunked, keepAlive, ...(contentLength === undefined ? {} : { contentLength }) };
+}
+
+/** Looks for a header when it is asked for: of the dozen that an answer has, five are. */
+class PlainHeaders implements Headers {
+  readonly #lines: string;
+  readonly #lowerCase: string;
+
+  /** @param lines each with its line end before it */
+  constructor(lines: string) {
+    this.#lines = lines;
+    this.#lowerCase = lines.toLowerCase();
+  }
+
+  get(name: string): string | undefined {
+    const start = `\r\n${name}:`;
+    let found: string | undefined;
+    for (let at = this.#lowerCase.indexOf(start); at >= 0; at = this.#lowerCase.indexOf(start, at + start.length)) {
+      const end = this.#lines.indexOf('\r\n', at + start.length);
+      const value = this.#lines.slice(at + start.length, end < 0 ? undefined : end).trim();
+      found = found === undefined ? value : `${found}, ${value}`;
+    }
+    return found;
+  }
 }
 
 function parseHeaders(text: string, from: number): Map<string, string> {

@@ -4,6 +4,7 @@
  * Invariants: at most `maxSockets` connections exist, opening ones included; a connection is free, or with one caller, or gone;
  * the one that became free last is taken first, so that the others can age out; callers that wait are served in order.
  */
+import { addAbortListener, removeAbortListener } from './abort-listeners.ts';
 import { Connection, type Origin, type Timeouts } from './connection.ts';
 
 export interface PoolOptions {
@@ -81,7 +82,7 @@ export class Pool {
       const { signal } = options;
       const giveUp: (reason: unknown) => void = reject;
       const settle = (): void => {
-        signal?.removeEventListener('abort', onAbort);
+        if (signal) removeAbortListener(signal, onAbort);
         this.#waiters.splice(this.#waiters.indexOf(waiter), 1);
       };
       const waiter: Waiter = {
@@ -91,7 +92,7 @@ export class Pool {
       };
       const onAbort = (): void => waiter.fail(signal?.reason);
       this.#waiters.push(waiter);
-      signal?.addEventListener('abort', onAbort);
+      if (signal) addAbortListener(signal, onAbort);
     });
   }
 

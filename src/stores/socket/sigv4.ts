@@ -48,6 +48,7 @@ export function encodeText(text: string): string {
 
 /** A query string in the order that signing wants: by encoded name, then value. Without the question mark. */
 export function encodeQuery(query: readonly (readonly [string, string])[]): string {
+  if (query.length === 0) return '';
   const encoded = query.map(([name, value]) => [encodeText(name), encodeText(value)] as const);
   return encoded.sort((a, b) => byCodeUnits(a[0], b[0]) || byCodeUnits(a[1], b[1])).map(([name, value]) => `${name}=${value}`).join('&');
 }
@@ -66,30 +67,60 @@ export function createSigner(region: string): Signer {
     return dayKey.key;
   };
 
+  // Used again for each request, and joined at once: strings that grow piece by piece left 6 KB of garbage for each signature.
+  const names: string[] = [];
+  const values: string[] = [];
+  const pieces: string[] = [];
+
+  const add = (name: string, value: string): void => {
+    if (!SAFE_VALUE.test(value)) throw new FallbackError(`the value of ${name} cannot be written in a header as it is`);
+    let at = names.length;
+    for (; at > 0 && byCodeUnits(names[at - 1] ?? '', name) > 0; at -= 1) {
+      names[at] = names[at - 1] ?? '';
+      values[at] = values[at - 1] ?? '';
+    }
+    names[at] = name;
+    values[at] = value;
+  };
+  const joined = (): string => {
+    const text = pieces.join('');
+    pieces.length = 0;
+    return text;
+  };
+
   return (request, credentials, nowMs) => {
+    const { method, path, bodyBytes } = request;
+    const { accessKeyId, secretAccessKey, sessionToken } = credentials;
     const time = timeText(nowMs);
     const day = time.slice(0, 8);
-    const query = encodeQuery(request.query);
-    const headers: (readonly [string, string])[] = [...request.headers, ['host', request.host], ['x-amz-content-sha256', UNSIGNED], ['x-amz-date', time]];
-    if (credentials.sessionToken !== undefined) headers.push(['x-amz-security-token', credentials.sessionToken]);
-    headers.sort(([a], [b]) => byCodeUnits(a, b));
-
-    let canonical = '';
-    let names = '';
-    let head = `${request.method} ${request.path}${query === '' ? '' : `?${query}`} HTTP/1.1\r\n`;
-    for (const [name, value] of headers) {
-      if (!SAFE_VALUE.test(value)) throw new FallbackError(`the value of ${name} cannot be written in a header as it is`);
-      canonical += `${name}:${value.trim().replaceAll(/ {2,}/g, ' ')}\n`;
-      names += names === '' ? name : `;${name}`;
-      head += `${name}: ${value}\r\n`;
-    }
-    const canonicalRequest = `${request.method}\n${request.path}\n${query}\n${canonical}\n${names}\n${UNSIGNED}`;
     const scope = `${day}/${region}/s3/aws4_request`;
-    const toSign = `AWS4-HMAC-SHA256\n${time}\n${scope}\n${hash('sha256', canonicalRequest, 'hex')}`;
-    const signature = keyOf(credentials.secretAccessKey, day).sign(toSign);
-    const framing = request.bodyBytes === undefined ? '' : `content-length: ${request.bodyBytes}\r\n`;
-    return `${head}${framing}authorization: AWS4-HMAC-SHA256 Credential=${credentials.accessKeyId}/${scope}, SignedHeaders=${names}, Signature=${signature}\r\n\r\n`;
+    const query = encodeQuery(request.query);
+    names.length = values.length = pieces.length = 0;
+    for (const [name, value] of request.headers) add(name, value);
+    add('host', request.host);
+    add('x-amz-content-sha256', UNSIGNED);
+    add('x-amz-date', time);
+    if (sessionToken !== undefined) add('x-amz-security-token', sessionToken);
+    const signedNames = names.join(';');
+
+    pieces.push(method, '\n', path, '\n', query, '\n');
+    for (let at = 0; at < names.length; at += 1) pieces.push(names[at] ?? '', ':', canonicalValue(values[at] ?? ''), '\n');
+    pieces.push('\n', signedNames, '\n', UNSIGNED);
+    const requestHash = hash('sha256', joined(), 'hex');
+    pieces.push('AWS4-HMAC-SHA256\n', time, '\n', scope, '\n', requestHash);
+    const signature = keyOf(secretAccessKey, day).sign(joined());
+
+    pieces.push(method, ' ', path, query === '' ? '' : '?', query, ' HTTP/1.1\r\n');
+    for (let at = 0; at < names.length; at += 1) pieces.push(names[at] ?? '', ': ', values[at] ?? '', '\r\n');
+    if (bodyBytes !== undefined) pieces.push('content-length: ', String(bodyBytes), '\r\n');
+    pieces.push('authorization: AWS4-HMAC-SHA256 Credential=', accessKeyId, '/', scope, ', SignedHeaders=', signedNames, ', Signature=', signature, '\r\n\r\n');
+    return joined();
   };
+}
+
+/** Without spaces around it, and with single ones inside. */
+function canonicalValue(value: string): string {
+  return value.includes(' ') ? value.trim().replaceAll(/ {2,}/g, ' ') : value;
 }
 
 function deriveKey(secret: string, day: string, region: string): Buffer {

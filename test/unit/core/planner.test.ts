@@ -107,6 +107,21 @@ describe('the planner', () => {
     expect(dirs).toEqual(['a/ b/ c/', 'd/', 'e/ f/ g/', 'h/', 'i/']);
   });
 
+  it.each([
+    { objects: 3_000, groups: 3, batches: 3 }, { objects: 20_000, groups: 20, batches: 10 }, { objects: 48_000, groups: 48, batches: 12 },
+    { objects: 1_000, groups: 250, batches: 1 }, { objects: 8_000, groups: 4_000, batches: 8 }, { objects: 50_000, groups: 25_000, batches: 25 },
+  ])('makes of $objects small objects in $groups directories $batches batches: about eight, if they are not too small or too large then', ({ objects, groups, batches }) => {
+    const planner = createPlanner(directory);
+    for (let at = 0; at < objects; at += 1) planner.add(`${String(Math.floor(at / objects * groups)).padStart(6, '0')}/${at}`, 10);
+    planner.finish();
+    expect(planner.takeBatches()).toHaveLength(batches);
+  });
+
+  it('lets a batch be as large as it takes for eight of them', () => {
+    const gibibytes = (sizeGib: number): number => plan(Array.from({ length: 64 }, (_, at) => ({ key: `${String(at).padStart(2, '0')}/x`, sizeBytes: sizeGib * 2 ** 24 })), directory).length;
+    expect([0.25, 1, 2, 4].map(gibibytes)).toEqual([4, 8, 8, 16]);
+  });
+
   it('plans nothing from nothing', () => {
     expect(plan([], directory)).toEqual([]);
   });
