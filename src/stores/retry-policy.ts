@@ -14,6 +14,8 @@ export function backoffMs(failures: number, random: number): number {
 const FEW_TRIES = 3;
 const RARELY_PASS: ReadonlySet<string> = new Set(['BadDigest', 'InvalidDigest', 'XAmzContentSHA256Mismatch', 'XAmzContentChecksumMismatch', 'RequestTimeTooSkewed', 'WrongAnswer']);
 
+const TRIES_OF_COMPLETE = 5;
+
 /** No connection was made, so the store has not seen the request. */
 const NEVER_SENT: ReadonlySet<string> = new Set(['ECONNREFUSED', 'ENOTFOUND', 'EAI_AGAIN', 'EHOSTUNREACH', 'ENETUNREACH']);
 
@@ -21,6 +23,8 @@ const NEVER_SENT: ReadonlySet<string> = new Set(['ECONNREFUSED', 'ENOTFOUND', 'E
 export function isRetried(operation: StoreOperation, error: TributaryError, failures: number): boolean {
   const { storeCode = '' } = error.context;
   if (RARELY_PASS.has(storeCode)) return failures < FEW_TRIES && operation !== 'completeUpload';
+  // An upload that is being aborted is refused in other words than one that is gone, and may be listed for a moment yet (versitygw: InvalidRequest).
+  if (operation === 'completeUpload' && error.code === 'TRB-STORE-REFUSED') return failures < TRIES_OF_COMPLETE;
   return error.retryable && error.code !== 'TRB-INTERNAL';
 }
 

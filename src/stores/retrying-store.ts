@@ -170,11 +170,7 @@ class Session {
         if (isThrottle(error)) governor.throttled();
         failures += 1;
         if (failures === 1) failingSinceMs = clock.nowMs();
-        if (!isRetried(operation, error, failures)) {
-          // An upload that is aborted at this moment is refused in other words than one that is gone (versitygw: InvalidRequest).
-          if (operation === 'completeUpload' && error.code === 'TRB-STORE-REFUSED') throwIfAny(await whyNotRepeated(this.#asking(), target as CompleteRequest, error, options));
-          throw error;
-        }
+        if (!isRetried(operation, error, failures)) throw error;
         const lost = mayHaveActed(error);
         if (lost && error.code === 'TRB-STORE-UNREACHABLE' && (operation === 'put' || operation === 'uploadPart')) {
           throwIfAny(await whyRefused(this.#asking(), target as PutRequest | PartRequest, options));

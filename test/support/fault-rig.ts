@@ -9,7 +9,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
-import { Client, Connection, isGrpcServiceError, type WorkflowHandle } from '@temporalio/client';
+import { Client, Connection, isGrpcServiceError, ServiceError, type WorkflowHandle } from '@temporalio/client';
 import { ensureTemporalBinary } from '../../src/client/services/ensure-program.ts';
 import { startTemporal, type TemporalServer } from '../../src/client/services/temporal.ts';
 import { readEnvironment } from '../../src/config/environment.ts';
@@ -137,7 +137,7 @@ export async function reportOf(handle: WorkflowHandle): Promise<Report> {
     try {
       return await handle.result() as Report;
     } catch (error) {
-      if (!isGrpcServiceError(error)) throw error;
+      if (!isGrpcServiceError(error instanceof ServiceError ? error.cause : error)) throw error;
       await sleep(500);
     }
   }

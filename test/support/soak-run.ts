@@ -91,12 +91,16 @@ class Play {
     for (let count = 0; count < workers; count += 1) await this.#startWorker();
     const limits: MergeInput['limits'] = load === 'big' ? { bytesPerSecond: 8 * MIB } : { requestsPerSecond: 40 };
     const run = await this.#rig.start(this.#id, { source: `s3://logs/${prefix}`, target: `s3://merged/${prefix}`, ...(load === 'big' ? BIG : MANY), limits });
+    const ended = new AbortController();
     const result = Promise.race([
-      reportOf(run), sleep(RUN_LIMIT_MS, undefined, { ref: false }).then(async () => {
+      reportOf(run), sleep(RUN_LIMIT_MS, undefined, { signal: ended.signal }).then(async () => {
         await run.terminate('stuck');
         throw new Error(`the run has not ended within ${RUN_LIMIT_MS / 1000} s`);
       }),
-    ]).finally(() => { this.#over = true; });
+    ]).finally(() => {
+      this.#over = true;
+      ended.abort();
+    });
     // It is awaited below; until then a failure is none that nobody handles.
     result.catch(() => undefined);
     // Before that the run checks what it needs, and a store that does not answer then ends it within seconds.

@@ -259,11 +259,17 @@ describe('completions', () => {
     expect(memory.peek('b', 'k')?.toString()).toBe('x');
   });
 
-  it.each([['is gone by then', true, 'TRB-NO-SUCH-KEY'], ['is there', false, 'TRB-STORE-REFUSED']])('that is refused asks for the upload, which %s', async (_, isAborted, code) => {
-    const { session, clock, memory } = open(failing('completeUpload', service(400, 'InvalidRequest')));
-    const request = await completion(memory);
-    if (isAborted) await memory.abortUpload(request);
+  it.each([['is gone by then', 0, 'TRB-NO-SUCH-KEY'], ['goes while it is asked for', 2, 'TRB-NO-SUCH-KEY'], ['is there', Infinity, 'TRB-STORE-REFUSED']])('that is refused asks for the upload, which %s', async (_, abortedAt, code) => {
+    let request: Awaited<ReturnType<typeof completion>> | null = null;
+    const { session, clock, memory } = open((call) => {
+      if (call.operation === 'listParts' && call.nth === abortedAt && request) void memory.abortUpload(request);
+      return call.operation === 'completeUpload' ? service(400, 'InvalidRequest') : undefined;
+    });
+    request = await completion(memory);
+    const startedMs = clock.nowMs();
     expect(await clock.run(codeOf(session.store.completeUpload(request)))).toBe(code);
+    expect(session.requests.put).toBe(abortedAt === Infinity ? 5 : abortedAt + 1);
+    expect(clock.nowMs() - startedMs).toBeLessThan(2_000);
   });
 
   it('are not repeated once it is gone: some servers would call that a success', async () => {
