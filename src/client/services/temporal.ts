@@ -8,9 +8,12 @@ import { waitUntilHealthy } from './wait-until-healthy.ts';
 
 /**
  * Arguments that have the server do each step at once. It has one shard, whose queues it looks at 20 times a second by default: so each step
- * of a run would wait for 50 ms, and all runs together could take 20 steps a second.
+ * of a run would wait for 50 ms, and all runs together could take 20 steps a second. And it deals each task queue out to four partitions:
+ * what lies in one that no worker is asking waits for seconds, where a worker has room for fewer calls than that (decision 17).
  */
-export const PROMPT = ['--dynamic-config-value', 'history.transferProcessorMaxPollRPS=1000', '--dynamic-config-value', 'history.timerProcessorMaxPollRPS=1000'] as const;
+export const PROMPT = [
+  'history.transferProcessorMaxPollRPS=1000', 'history.timerProcessorMaxPollRPS=1000', 'matching.numTaskqueueReadPartitions=1', 'matching.numTaskqueueWritePartitions=1',
+].flatMap((value) => ['--dynamic-config-value', value]);
 
 export interface StartTemporalOptions {
   /** From `ensureTemporalBinary`. */
