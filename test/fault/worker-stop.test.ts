@@ -12,13 +12,13 @@ const rig = useFaultRig();
 describe('SIGTERM', () => {
   it('hands the work over within seconds, and redoes nothing that was acknowledged', async () => {
     const { buckets, proxy, start, startWorker } = rig();
-    const sources = await fillBig(buckets, 'term/', 11, 10);
+    const sources = await fillBig(buckets, 'term/', 11, 16);
     const mark = proxy.log.length;
     const parts = (): readonly LoggedRequest[] => ofChunks(proxy.log.since(mark), 'UploadPart');
     // The heartbeat timeout is the default of 30 s: it is not what makes the hand-over fast.
     const byDefault = { TRIBUTARY_WORKER_HEARTBEAT_TIMEOUT: '' };
     const first = await startWorker(byDefault);
-    const run = await start('term', { source: 's3://logs/term/', target: 's3://merged/term/', ...BIG, limits: { bytesPerSecond: 6 * MIB } });
+    const run = await start('term', { source: 's3://logs/term/', target: 's3://merged/term/', ...BIG, limits: { bytesPerSecond: 5 * MIB } });
     await until(() => acknowledged(parts()), (count) => count >= 2);
     await startWorker(byDefault);
     const toldMs = Date.now();
@@ -59,5 +59,25 @@ describe('SIGSTOP beyond the heartbeat timeout', () => {
     expect(report.status).toBe('completed');
     expect(writtenTwice(proxy.log.since(mark))).toEqual([]);
     expect(frozen.stderr()).not.toMatch(/TRB-CHUNK-(?:DIVERGED|CONFLICT)/);
+  });
+
+  it('with the settings that workers have by default: its work goes on elsewhere within 40 s', async () => {
+    const { buckets, proxy, start, startWorker } = rig();
+    const prefix = 'frozen-default/';
+    const sources = await fillBig(buckets, prefix, 14, 12);
+    const mark = proxy.log.length;
+    const writes = (from: number): number => acknowledged(ofChunks(proxy.log.since(from), 'UploadPart'));
+    const byDefault = { TRIBUTARY_WORKER_HEARTBEAT_TIMEOUT: '' };
+    const frozen = await startWorker(byDefault);
+    const run = await start('frozen-default', { source: `s3://logs/${prefix}`, target: `s3://merged/${prefix}`, ...BIG, limits: { bytesPerSecond: 8 * MIB } });
+    await until(() => writes(mark), (done) => done >= 2);
+    frozen.kill('SIGSTOP');
+    const frozenMs = Date.now();
+    const later = proxy.log.length;
+    await startWorker(byDefault);
+    await until(() => writes(later), (done) => done >= 1, 90_000);
+    expect(Date.now() - frozenMs).toBeLessThanOrEqual(40_000);
+    frozen.kill('SIGCONT');
+    expect(await checkRun(buckets, { report: await reportOf(run), sources, options: BIG })).toEqual([]);
   });
 });
