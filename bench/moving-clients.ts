@@ -16,12 +16,15 @@ export interface Place {
 type Range = Parameters<MovingClient['get']>[0];
 type Sending = Parameters<MovingClient['send']>[0];
 
+const WHOLE_READ = {};
+const RANGED_READ = {};
+
 /** What is asked for, without saying how it is sent. */
 function requestsOf({ port, sourceBucket, targetBucket }: Place) {
   const host = `127.0.0.1:${port}`;
   return {
     read: ({ key, etag, offset, isWhole }: Range, lengthBytes: number): UnsignedRequest => ({
-      method: 'GET', host, path: `/${sourceBucket}/${key}`, query: [],
+      method: 'GET', host, path: `/${sourceBucket}/${key}`, query: [], shape: isWhole ? WHOLE_READ : RANGED_READ,
       headers: [['if-match', etag], ...(isWhole ? [] : [['range', `bytes=${offset}-${offset + lengthBytes - 1}`] as const])],
     }),
     // The signer knows no POST by its types; the signature is made alike.

@@ -10,12 +10,15 @@ import { directoryOf, fileNameOf } from '../core/keys.ts';
 import { getIfThere } from '../stores/artefacts.ts';
 import type { ListedObject, ObjectStore } from '../stores/object-store.ts';
 
-/** Says why a listed object is no source of a run, or null where it is one. */
-export function sourceSelection(store: ObjectStore, spec: MergeSpec, stamp: string): (object: ListedObject, signal: AbortSignal) => Promise<string | null> {
+/** Says why a listed object is no source of a run, or null where it is one: at once, but for names that a chunk has. */
+export function sourceSelection(store: ObjectStore, spec: MergeSpec, stamp: string): (object: ListedObject, signal: AbortSignal) => string | null | Promise<string | null> {
   const select = compileSelection(spec);
   const own = new OwnOutput(store, spec, stamp);
-  return async ({ key, sizeBytes, modifiedMs }, signal) =>
-    select(key.slice(spec.source.prefix.length), sizeBytes, modifiedMs) ?? (await own.includes(key, signal) ? 'own-output' : null);
+  return ({ key, sizeBytes, modifiedMs }, signal) => {
+    const reason = select(key.slice(spec.source.prefix.length), sizeBytes, modifiedMs);
+    const name = reason === null ? parseChunkName(fileNameOf(key)) : null;
+    return name ? own.includes(key, name.stamp, signal).then((included) => (included ? 'own-output' : null)) : reason;
+  };
 }
 
 class OwnOutput {
@@ -31,14 +34,12 @@ class OwnOutput {
     this.#stamp = stamp;
   }
 
-  /** Whether the object at `key`, in the source's bucket, is a chunk that doubles sources of this run. */
-  async includes(key: string, signal: AbortSignal): Promise<boolean> {
-    const name = parseChunkName(fileNameOf(key));
-    if (!name) return false;
-    if (name.stamp === this.#stamp) return true;
+  /** Whether the object at `key`, in the source's bucket and named like a chunk of the run of `stamp`, doubles sources of this run. */
+  async includes(key: string, stamp: string, signal: AbortSignal): Promise<boolean> {
+    if (stamp === this.#stamp) return true;
     // The control folder lies in the run's target: some folder that the chunk is in.
     for (let folder = directoryOf(key); ; folder = directoryOf(folder.slice(0, -1))) {
-      if (await this.#readsTheSame(controlPrefix(folder, name.stamp), signal)) return true;
+      if (await this.#readsTheSame(controlPrefix(folder, stamp), signal)) return true;
       if (folder === '') return false;
     }
   }

@@ -149,7 +149,8 @@ const listed: Collect = async (source, spec, run, planner, before, signal) => {
       if (isControlKey(object.key)) continue;
       totals.objects += 1;
       totals.bytes += object.sizeBytes;
-      const reason = await reasonToSkip(object, signal);
+      const asked = reasonToSkip(object, signal);
+      const reason = asked instanceof Promise ? await asked : asked;
       if (reason !== null) {
         const skipped = totals.skipped[reason] ?? { objects: 0, bytes: 0 };
         totals.skipped[reason] = { objects: skipped.objects + 1, bytes: skipped.bytes + object.sizeBytes };

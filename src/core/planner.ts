@@ -15,7 +15,7 @@ import { compareKeys, extensionOf, groupOf } from './keys.ts';
 
 export const MAX_RANGES = 16;
 
-/** A batch is closed when the next group would take it beyond one of these. A group that is larger is a batch of its own. */
+/** A batch is closed once it holds as much as one of these. A group that alone holds as much is a batch of its own. */
 export interface BatchLimits {
   readonly maxObjects: number;
   readonly maxBytes: number;
@@ -23,20 +23,18 @@ export interface BatchLimits {
 }
 
 /**
- * A batch costs a worker some 35 ms, whatever it holds, so there should be few; but there have to be enough for all workers, and for the
- * end of a run, when no more follow. So a batch is to be an eighth of a segment, and between these.
+ * A batch costs a worker some 30 ms, whatever it holds, so there should be few; but there have to be enough for all workers, those included
+ * that join in the middle of a run, and for its end, when no more follow. So a batch is to be an eighth of a segment, and between these.
  */
 const BATCHES_PER_SEGMENT = 8;
 const SMALLEST_LIMITS: BatchLimits = { maxObjects: 1000, maxBytes: 64 * 2 ** 20, maxGroups: 256 };
-const MOST_TIMES_SMALLEST = 4;
+const LARGEST_LIMITS: BatchLimits = { maxObjects: 8000, maxBytes: 256 * 2 ** 20, maxGroups: 1024 };
 
 function limitsFor(groups: readonly PlannedGroup[]): BatchLimits {
-  const limit = (total: number, smallest: number): number => Math.min(Math.max(Math.ceil(total / BATCHES_PER_SEGMENT), smallest), smallest * MOST_TIMES_SMALLEST);
   const sum = (of: (group: PlannedGroup) => number): number => groups.reduce((total, group) => total + of(group), 0);
-  return {
-    maxObjects: limit(sum(({ objects }) => objects), SMALLEST_LIMITS.maxObjects), maxBytes: limit(sum(({ bytes }) => bytes), SMALLEST_LIMITS.maxBytes),
-    maxGroups: limit(groups.length, SMALLEST_LIMITS.maxGroups),
-  };
+  const total: BatchLimits = { maxObjects: sum(({ objects }) => objects), maxBytes: sum(({ bytes }) => bytes), maxGroups: groups.length };
+  const limit = (key: keyof BatchLimits): number => Math.min(Math.max(Math.ceil(total[key] / BATCHES_PER_SEGMENT), SMALLEST_LIMITS[key]), LARGEST_LIMITS[key]);
+  return { maxObjects: limit('maxObjects'), maxBytes: limit('maxBytes'), maxGroups: limit('maxGroups') };
 }
 
 export interface PlannerOptions {
@@ -119,18 +117,21 @@ export function createPlanner(options: PlannerOptions, resumeFrom?: PlanCursor):
   };
 }
 
-/** Neighbours together, as far as the limits allow. */
+/** Neighbours together. What a batch holds beyond a limit the next one lacks, so that there are no more of them than the limits ask for. */
 function bundle(groups: readonly PlannedGroup[], { maxObjects, maxBytes, maxGroups }: BatchLimits): PlannedBatch[] {
   const batches: PlannedBatch[] = [];
+  let room = { objects: maxObjects, bytes: maxBytes };
+  let last: PlannedBatch | null = null;
   for (const group of groups) {
-    const last = batches.at(-1);
-    if (last && last.groups.length < maxGroups && last.objects + group.objects <= maxObjects && last.bytes + group.bytes <= maxBytes) {
-      last.groups.push(group);
-      last.objects += group.objects;
-      last.bytes += group.bytes;
-    } else {
-      batches.push({ objects: group.objects, bytes: group.bytes, groups: [group] });
-    }
+    const isLarge = group.objects >= maxObjects || group.bytes >= maxBytes;
+    if (!last || isLarge) batches.push(last = { objects: 0, bytes: 0, groups: [] });
+    last.groups.push(group);
+    last.objects += group.objects;
+    last.bytes += group.bytes;
+    if (!isLarge && last.objects < room.objects && last.bytes < room.bytes && last.groups.length < maxGroups) continue;
+    const left = (max: number, had: number, held: number): number => (isLarge ? max : Math.min(max, max + had - held));
+    room = { objects: left(maxObjects, room.objects, last.objects), bytes: left(maxBytes, room.bytes, last.bytes) };
+    last = null;
   }
   return batches;
 }

@@ -2,7 +2,7 @@
  * Room for bytes that are copied into the slab: decoded ones, those of small sources, and added newlines. It owns the slot that
  * is being filled. What is packed lies without gaps, so a part never holds many slots for few bytes.
  */
-import type { Piece, Reservation, Slot } from './slab.ts';
+import { viewOf, type Piece, type Reservation, type Slot } from './slab.ts';
 import { orAborted, type Delay } from './waiting.ts';
 
 export class Packer {
@@ -21,6 +21,26 @@ export class Packer {
     const slot = this.#slot;
     if (bytes.length > 0 && slot && slot.freeBytes >= bytes.length) return take(copied(bytes, slot));
     return this.#packBySlot(bytes, take);
+  }
+
+  /** Copies what lies in the slab already, and lets go of where it lay. @throws the signal's reason */
+  move(from: Piece, take: (piece: Piece) => Delay): Delay {
+    const lengthBytes = from.end - from.start;
+    const slot = this.#slot;
+    let delay: Delay;
+    try {
+      if (slot && slot.freeBytes >= lengthBytes) {
+        const piece = slot.take(lengthBytes);
+        // No view is made of either: for a small source that would cost as much as the copy.
+        piece.bytes.copyWithin(piece.start, from.start, from.end);
+        delay = take(piece);
+      } else {
+        delay = this.#packBySlot(viewOf(from), take);
+      }
+      return delay?.finally(() => { from.slot.release(); });
+    } finally {
+      if (!delay) from.slot.release();
+    }
   }
 
   async #packBySlot(bytes: Uint8Array, take: (piece: Piece) => Delay): Promise<void> {

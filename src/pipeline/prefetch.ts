@@ -202,7 +202,10 @@ export class Prefetch {
         this.#push({ kind: 'begin', stretch: item, encoding, firstOffset });
         for (let offset = firstOffset, end = lastByte(item, encoding); offset < end && !this.#broken.has(item);) {
           const lengthBytes = Math.min(this.#rangeBytes, end - offset);
-          const piece = (this.#mayStart ? this.#inSlot(lengthBytes) : null) ?? await this.#room(item, lengthBytes);
+          // Waited for here, without a function of its own: this is the way of every small source.
+          while (!this.#mayStart && !this.#broken.has(item)) await this.#change();
+          if (this.#broken.has(item)) break;
+          const piece = this.#inSlot(lengthBytes) ?? await this.#inNewSlot(item, lengthBytes);
           if (!piece) break;
           this.#start(item, offset, piece);
           offset += lengthBytes;
@@ -250,15 +253,10 @@ export class Prefetch {
     return this.#slot && this.#slot.freeBytes >= lengthBytes ? this.#slot.take(lengthBytes) : null;
   }
 
-  /** Waits for a free download and room in the current slot, or at the start of a new one; null where the stretch was dropped meanwhile. */
-  async #room(stretch: SourceStretch, lengthBytes: number): Promise<Piece | null> {
+  /** Waits for room at the start of another slot; null where the stretch was dropped meanwhile. */
+  async #inNewSlot(stretch: SourceStretch, lengthBytes: number): Promise<Piece | null> {
     const { reservation, keepFree } = this.#options;
-    for (;;) {
-      if (this.#broken.has(stretch)) return null;
-      if (!this.#mayStart) {
-        await this.#change();
-        continue;
-      }
+    while (!this.#broken.has(stretch)) {
       const piece = this.#inSlot(lengthBytes);
       if (piece) return piece;
       // A slot that is full enough is let go before another is asked for: it may be the one that is freed.
@@ -267,12 +265,18 @@ export class Prefetch {
       if (!this.#slot) await Promise.race([reservation.freed(), this.#change()]);
       this.#closing.signal.throwIfAborted();
     }
+    return null;
   }
 
-  async #change(): Promise<void> {
+  /** @throws PrefetchClosed, at once or when it is closed: `close` wakes the feeder */
+  #change(): Promise<void> {
     this.#closing.signal.throwIfAborted();
-    await new Promise<void>((resolve) => { this.#wakeFeeder = resolve; });
-    this.#closing.signal.throwIfAborted();
+    return new Promise<void>((resolve, reject) => {
+      this.#wakeFeeder = () => {
+        if (this.#closing.signal.aborted) reject(this.#closing.signal.reason as Error);
+        else resolve();
+      };
+    });
   }
 
   #push(waiting: Queued): void {

@@ -100,14 +100,8 @@ export class Reader {
   }
 
   #plain(piece: Piece): Delay {
-    if (piece.end - piece.start >= IN_PLACE_BYTES) return this.#options.cutter.append(piece);
-    let delay: Delay;
-    try {
-      delay = this.#pack(viewOf(piece));
-      return delay?.finally(() => { piece.slot.release(); });
-    } finally {
-      if (!delay) piece.slot.release();
-    }
+    const { cutter, packer } = this.#options;
+    return piece.end - piece.start >= IN_PLACE_BYTES ? cutter.append(piece) : packer.move(piece, (copy) => cutter.append(copy));
   }
 
   async #decode(piece: Piece, decoding: Decoding): Promise<void> {

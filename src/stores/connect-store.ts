@@ -21,7 +21,7 @@ export interface ConnectOptions {
 export function connectStore(name: string, config: StoreConfig, options: ConnectOptions): ObjectStore {
   const { useEnvironmentEndpoint, proxy, onServed } = options;
   const credentials = rememberCredentials(createCredentials(config));
-  const sdk = createAwsStore(name, config, { useEnvironmentEndpoint, credentials, proxy });
+  const sdk = createAwsStore(name, config, { useEnvironmentEndpoint, credentials: async () => credentials(), proxy });
 
   const openLean = async (): Promise<HotStore> => {
     if (config.adapter === 'sdk') throw new FallbackError('the configuration asks for the SDK');

@@ -10,7 +10,7 @@ import { Governor } from './governor.ts';
 import type { ObjectStore } from './object-store.ts';
 import type { ProxySettings } from './proxy.ts';
 import type { StoreRegistry } from './registry.ts';
-import { withRetries, type RequestEvent } from './retrying-store.ts';
+import { withRetries, type RequestObserver } from './retrying-store.ts';
 
 export interface RegistryDeps {
   /** Makes the store of a name; tests bring their own. Default: the adapter that the configuration asks for. */
@@ -21,7 +21,7 @@ export interface RegistryDeps {
   /** Proxies of the environment. */
   readonly proxy?: ProxySettings;
   /** Told of every request, for metrics. */
-  readonly observe?: (event: RequestEvent) => void;
+  readonly observe?: RequestObserver;
   /** Told for each call which client gave the answer, for metrics. */
   readonly onServed?: (store: string, client: Client) => void;
 }

@@ -86,13 +86,13 @@ export class Pacer {
 
   /** Milliseconds until `amount` can be paid for; fills the bucket up to now. */
   #waitMs(amount: number): number {
-    const nowMs = this.#clock.nowMs();
     const rate = this.#ratePerSecond();
     if (rate === Infinity) {
-      this.#filledMs = nowMs;
+      // The time is not looked at: where a limit comes later, what fills up since then is bounded all the same.
       this.#tokens = Math.max(this.#tokens, amount);
       return 0;
     }
+    const nowMs = this.#clock.nowMs();
     this.#tokens = Math.min(this.#tokens + ((nowMs - this.#filledMs) / 1000) * rate, this.#capacity(amount));
     this.#filledMs = nowMs;
     const missing = amount - this.#tokens;

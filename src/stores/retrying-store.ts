@@ -4,41 +4,49 @@
  * Invariants:
  * - A transient failure is tried again after a back-off, for as long as the session has patience; a permanent one is thrown at once.
  * - Every wait ends at once with the reason of an aborted signal.
- * - `readInto` goes on from the byte it reached; bytes that arrived are never asked for again. Where the store keeps a checksum of an object
- *   that is read whole, the bytes are believed only if it holds: damage on the way passes with another try, else it is TRB-SOURCE-CORRUPT.
+ * - `readInto` goes on from the byte it reached (`Reading`); damage on the way passes with another try, else it is TRB-SOURCE-CORRUPT.
  * - A write with `ifNoneMatch` whose answer was lost is sent again; if the first try had been carried out, the second is refused: the caller
  *   gets TRB-CHUNK-CONFLICT and settles by `head` whose object it is. `completeUpload` is repeated while its upload is there; once it is
  *   gone, the caller gets TRB-NO-SUCH-KEY and settles by `head` too. What a success is worth that may be a repeated one, `head` says.
  * - Requests are counted when they are sent. `listParts`, `listUploads` and `putStream` count one a call, though a long one takes several.
  */
-import { crc32 } from '@node-rs/crc32';
-import { isTributaryError, TributaryError } from '../contracts/errors.ts';
+import { isTributaryError } from '../contracts/errors.ts';
 import type { OutputOptions } from '../contracts/merge.ts';
 import type { Requests } from '../contracts/tally.ts';
 import { Allowance } from './allowance.ts';
-import { classifyStoreError, isThrottle, wrongAnswer, type FailedCall } from './classify.ts';
+import { classifyStoreError, isThrottle, type FailedCall } from './classify.ts';
 import type { Clock } from './clock.ts';
 import type { Governor } from './governor.ts';
-import { InterruptedRead, type CallOptions, type CompleteRequest, type ObjectStore, type PartRequest, type PutRequest, type ReadRequest, type ReadResult } from './object-store.ts';
+import type { CallOptions, CompleteRequest, ObjectStore, PartRequest, PutRequest, ReadRequest, ReadResult } from './object-store.ts';
 import { OPERATIONS, type StoreOperation } from './operations.ts';
+import { afterBytes, Reading } from './reading.ts';
 import { whyNotRepeated, whyRefused, type Asking } from './refused-write.ts';
 import type { SessionOptions, StoreSession } from './registry.ts';
 import { backoffMs, isRetried, mayHaveActed } from './retry-policy.ts';
 
-/** What happens on the way to a store, for metrics. */
-export interface RequestEvent {
-  readonly kind: 'request' | 'retry' | 'throttle';
-  readonly store: string;
-  readonly requestClass: keyof Requests;
-}
+/** Told what happens on the way to a store, for metrics. */
+export type RequestObserver = (kind: 'request' | 'retry' | 'throttle', store: string, requestClass: keyof Requests) => void;
 
 export interface RetryDeps {
   readonly governor: Governor;
   readonly clock: Clock;
   /** In [0, 1). */
   readonly random: () => number;
-  readonly observe?: ((event: RequestEvent) => void) | undefined;
+  readonly observe?: RequestObserver | undefined;
 }
+
+/** A call, try after try. */
+interface Tries<T> {
+  readonly send: () => Promise<T>;
+  /** @throws what makes an answer a failure */
+  accept?(answer: T): void;
+  /** Whether the try that failed came further than the one before, so that its failure is the first one again. */
+  hasProgressed?(error: unknown): boolean;
+  /** What the caller is told, after the last try. */
+  meaningOf?(error: unknown): unknown;
+}
+
+interface Failures { count: number; sinceMs: number }
 
 interface Target { readonly bucket: string; readonly key?: string }
 
@@ -77,12 +85,12 @@ class Session {
   port(): ObjectStore {
     const inner = this.#inner;
     const again = <R extends Target, T>(operation: StoreOperation, send: (request: R, options: CallOptions) => Promise<T>) =>
-      (request: R, options: CallOptions = {}): Promise<T> => this.#withRetries(operation, request, options, () => send(request, options));
+      (request: R, options: CallOptions = {}): Promise<T> => this.#withRetries(operation, request, options, { send: () => send(request, options) });
     return {
       name: inner.name,
       list: again('list', (request, options) => inner.list(request, options)),
       readInto: (request, into, options = {}) => this.#readInto(request, into, options),
-      get: (ref, options = {}) => this.#withRetries('get', ref, options, () => inner.get(ref, options)),
+      get: (ref, options = {}) => this.#withRetries('get', ref, options, { send: () => inner.get(ref, options) }),
       head: again('head', (ref, options) => inner.head(ref, options)),
       put: again('put', (request, options) => inner.put(this.#encrypted(request), options)),
       putStream: again('putStream', (request, options) => inner.putStream(this.#encrypted(request), options)),
@@ -93,8 +101,8 @@ class Session {
       completeUpload: again('completeUpload', (request, options) => inner.completeUpload(request, options)),
       abortUpload: again('abortUpload', (ref, options) => inner.abortUpload(ref, options)),
       delete: again('delete', (ref, options) => inner.delete(ref, options)),
-      headBucket: (bucket, options = {}) => this.#withRetries('headBucket', { bucket }, options, () => inner.headBucket(bucket, options)),
-      createBucket: (bucket, options = {}) => this.#withRetries('createBucket', { bucket }, options, () => inner.createBucket(bucket, options)),
+      headBucket: (bucket, options = {}) => this.#withRetries('headBucket', { bucket }, options, { send: () => inner.headBucket(bucket, options) }),
+      createBucket: (bucket, options = {}) => this.#withRetries('createBucket', { bucket }, options, { send: () => inner.createBucket(bucket, options) }),
       close: () => undefined,
     };
   }
@@ -122,92 +130,97 @@ class Session {
     return {};
   }
 
-  async #readAtOnce(request: ReadRequest, into: Uint8Array, options: CallOptions): Promise<ReadResult> {
-    if (!this.#allowance.tryBytes(request.lengthBytes)) await this.#allowance.bytes(request.lengthBytes, options.signal);
-    const at = { reachedBytes: 0, isDamaged: false };
-    try {
-      return await this.#withRetries('readInto', request, options, async (progress) => {
-        const rest = at.reachedBytes === 0 ? request
-          : { ...request, offset: request.offset + at.reachedBytes, lengthBytes: request.lengthBytes - at.reachedBytes };
-        at.isDamaged = false;
-        try {
-          const room = at.reachedBytes === 0 && into.byteLength === request.lengthBytes ? into : into.subarray(at.reachedBytes, request.lengthBytes);
-          const read = (): Promise<ReadResult> => this.#inner.readInto(rest, room, options);
-          const result = await (this.#allowance.limitsDownloads ? this.#allowance.download(read, options.signal) : read());
-          at.isDamaged = result.objectCrc32 !== undefined && result.objectCrc32 !== crc32(room);
-          if (at.isDamaged) throw wrongAnswer(this.#call('readInto', request), 'other bytes than its checksum says');
-          return result;
-        } catch (error) {
-          if (error instanceof InterruptedRead) {
-            at.reachedBytes += error.receivedBytes;
-            progress();
-          }
-          throw error;
-        }
-      });
-    } catch (error) {
-      options.signal?.throwIfAborted();
-      if (!at.isDamaged) throw at.reachedBytes > 0 && isTributaryError(error) ? afterBytes(error, at.reachedBytes) : error;
-      const { bucket, key } = request;
-      throw new TributaryError('TRB-SOURCE-CORRUPT', `s3://${bucket}/${key} in store ${this.#inner.name} has other bytes than its checksum says`, { store: this.#inner.name, bucket, key }, { cause: error });
-    }
+  #readAtOnce(request: ReadRequest, into: Uint8Array, options: CallOptions): Promise<ReadResult> {
+    const allowance = this.#allowance;
+    const reading = new Reading(this.#inner, allowance, request, into, options);
+    const read = (): Promise<ReadResult> => this.#withRetries('readInto', request, options, reading);
+    return allowance.tryBytes(request.lengthBytes) ? read() : allowance.bytes(request.lengthBytes, options.signal).then(read);
   }
 
-  /** @param send one request; it may report progress, which makes its failure the first one again */
-  async #withRetries<T>(operation: StoreOperation, target: Target, options: CallOptions, send: (progress: () => void) => Promise<T>): Promise<T> {
-    const { clock, random, governor } = this.#deps;
-    const { signal } = options;
-    let failures = 0;
-    let failingSinceMs = 0;
+  /** The way of every small read: what can be done without a promise of its own is. */
+  async #withRetries<T>(operation: StoreOperation, target: Target, options: CallOptions, tries: Tries<T>): Promise<T> {
+    const failures: Failures = { count: 0, sinceMs: 0 };
     for (let isRetry = false; ; isRetry = true) {
       try {
-        return await this.#once(operation, isRetry, signal, () => send(() => {
-          failures = 0;
-        }));
+        const admitted = this.#admit(isRetry, options.signal);
+        if (admitted) await admitted;
+        this.#count(operation, isRetry);
+        const answer = await tries.send();
+        tries.accept?.(answer);
+        this.#deps.governor.succeeded();
+        return answer;
       } catch (thrown) {
-        signal?.throwIfAborted();
-        const error = classifyStoreError(thrown, this.#call(operation, target));
-        if (isThrottle(error)) governor.throttled();
-        failures += 1;
-        if (failures === 1) failingSinceMs = clock.nowMs();
-        if (!isRetried(operation, error, failures)) throw error;
-        const lost = mayHaveActed(error);
-        if (lost && error.code === 'TRB-STORE-UNREACHABLE' && (operation === 'put' || operation === 'uploadPart')) {
-          throwIfAny(await whyRefused(this.#asking(), target as PutRequest | PartRequest, options));
-        }
-        const delayMs = backoffMs(failures, random());
-        const { patience } = this.#options;
-        if (patience !== 'forever' && clock.nowMs() + delayMs - failingSinceMs > patience) throw error;
-        await this.#waiting(isThrottle(error) ? `store ${this.#inner.name} throttles` : error.message, () => clock.sleep(delayMs, signal));
-        if (lost && operation === 'completeUpload') throwIfAny(await whyNotRepeated(this.#asking(), target as CompleteRequest, error, options));
+        await this.#failed(operation, target, options, tries, failures, thrown);
       }
     }
   }
 
-  async #once<T>(operation: StoreOperation, isRetry: boolean, signal: AbortSignal | undefined, send: () => Promise<T>): Promise<T> {
-    const { governor, observe } = this.#deps;
-    const { requestClass } = OPERATIONS[operation];
-    const store = this.#inner.name;
+  /** Waits until the call may be tried again. @throws what the caller is told, where it is not */
+  async #failed<T>(operation: StoreOperation, target: Target, options: CallOptions, tries: Tries<T>, failures: Failures, thrown: unknown): Promise<void> {
+    const { clock, random, governor } = this.#deps;
+    const { signal } = options;
+    this.#noteThrottle(operation, thrown);
+    if (tries.hasProgressed?.(thrown)) failures.count = 0;
     signal?.throwIfAborted();
-    if (!this.#allowance.tryRequest()) await this.#allowance.request(signal);
-    if (isRetry || !governor.tryAdmit()) {
-      if (governor.isThrottled()) await this.#waiting(`store ${store} throttles`, () => governor.admit(isRetry, signal));
-      else await governor.admit(isRetry, signal);
+    try {
+      const error = classifyStoreError(thrown, this.#call(operation, target));
+      if (isThrottle(error)) governor.throttled();
+      failures.count += 1;
+      if (failures.count === 1) failures.sinceMs = clock.nowMs();
+      if (!isRetried(operation, error, failures.count)) throw error;
+      const lost = mayHaveActed(error);
+      if (lost && error.code === 'TRB-STORE-UNREACHABLE' && (operation === 'put' || operation === 'uploadPart')) {
+        throwIfAny(await whyRefused(this.#asking(), target as PutRequest | PartRequest, options));
+      }
+      const delayMs = backoffMs(failures.count, random());
+      const { patience } = this.#options;
+      if (patience !== 'forever' && clock.nowMs() + delayMs - failures.sinceMs > patience) throw error;
+      await this.#waiting(isThrottle(error) ? `store ${this.#inner.name} throttles` : error.message, () => clock.sleep(delayMs, signal));
+      if (lost && operation === 'completeUpload') throwIfAny(await whyNotRepeated(this.#asking(), target as CompleteRequest, error, options));
+    } catch (error) {
+      signal?.throwIfAborted();
+      throw tries.meaningOf?.(error) ?? error;
     }
-    this.requests[requestClass] += 1;
-    observe?.({ kind: 'request', store, requestClass });
-    if (isRetry) {
-      this.retried += 1;
-      observe?.({ kind: 'retry', store, requestClass });
-    }
+  }
+
+  async #once<T>(operation: StoreOperation, signal: AbortSignal | undefined, send: () => Promise<T>): Promise<T> {
+    await this.#admit(false, signal);
+    this.#count(operation, false);
     try {
       const answer = await send();
-      governor.succeeded();
+      this.#deps.governor.succeeded();
       return answer;
     } catch (error) {
-      if (isThrottle(error)) observe?.({ kind: 'throttle', store, requestClass });
+      this.#noteThrottle(operation, error);
       throw error;
     }
+  }
+
+  /** Pays for a request; undefined where that could be done at once. @throws the signal's reason */
+  #admit(isRetry: boolean, signal: AbortSignal | undefined): Promise<void> | undefined {
+    signal?.throwIfAborted();
+    const allowed = this.#allowance.tryRequest() ? undefined : this.#allowance.request(signal);
+    return !allowed && !isRetry && this.#deps.governor.tryAdmit() ? undefined : this.#admitLater(allowed, isRetry, signal);
+  }
+
+  async #admitLater(allowed: Promise<void> | undefined, isRetry: boolean, signal: AbortSignal | undefined): Promise<void> {
+    const { governor } = this.#deps;
+    await allowed;
+    if (governor.isThrottled()) await this.#waiting(`store ${this.#inner.name} throttles`, () => governor.admit(isRetry, signal));
+    else await governor.admit(isRetry, signal);
+  }
+
+  #count(operation: StoreOperation, isRetry: boolean): void {
+    const { requestClass } = OPERATIONS[operation];
+    this.requests[requestClass] += 1;
+    this.#deps.observe?.('request', this.#inner.name, requestClass);
+    if (!isRetry) return;
+    this.retried += 1;
+    this.#deps.observe?.('retry', this.#inner.name, requestClass);
+  }
+
+  #noteThrottle(operation: StoreOperation, error: unknown): void {
+    if (isThrottle(error)) this.#deps.observe?.('throttle', this.#inner.name, OPERATIONS[operation].requestClass);
   }
 
   /** The few verbs by which a lost refusal is found out: one try each, counted and paced like all others. */
@@ -215,10 +228,10 @@ class Session {
     const inner = this.#inner;
     return {
       name: inner.name,
-      head: (ref, options) => this.#once('head', false, options?.signal, () => inner.head(ref, options)),
-      listParts: (ref, options) => this.#once('listParts', false, options?.signal, () => inner.listParts(ref, options)),
-      createUpload: (request, options) => this.#once('createUpload', false, options?.signal, () => inner.createUpload(request, options)),
-      abortUpload: (ref, options) => this.#once('abortUpload', false, options?.signal, () => inner.abortUpload(ref, options)),
+      head: (ref, options) => this.#once('head', options?.signal, () => inner.head(ref, options)),
+      listParts: (ref, options) => this.#once('listParts', options?.signal, () => inner.listParts(ref, options)),
+      createUpload: (request, options) => this.#once('createUpload', options?.signal, () => inner.createUpload(request, options)),
+      abortUpload: (ref, options) => this.#once('abortUpload', options?.signal, () => inner.abortUpload(ref, options)),
     };
   }
 
@@ -241,6 +254,3 @@ function throwIfAny(reason: Error | undefined): void {
   if (reason) throw reason;
 }
 
-function afterBytes({ code, message, context, cause }: TributaryError, receivedBytes: number): TributaryError {
-  return new TributaryError(code, message, { ...context, receivedBytes }, { cause });
-}

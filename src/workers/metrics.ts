@@ -11,6 +11,10 @@ export interface FlushableMetrics extends Metrics {
   flush(): void;
 }
 
+const NO_LABELS: Labels = {};
+
+interface Sum { readonly labels: Labels; amount: number }
+
 type ByKey<Table, T> = { readonly [key in keyof Table]: T };
 
 function mapTable<Table extends object, T>(table: Table, make: (row: Table[keyof Table]) => T): ByKey<Table, T> {
@@ -27,14 +31,16 @@ export function createMetrics(meter: () => MetricMeter): FlushableMetrics {
     gauges: mapTable(GAUGES, ([name, help]) => to.createGauge(name, 'float', undefined, help)),
   });
   let instruments: ReturnType<typeof open> | undefined;
-  const pending = new Map<string, { readonly counter: keyof typeof COUNTERS; readonly labels: Labels; amount: number }>();
+  // By store, and by the other label; no counter has a third. No key is put together for each request.
+  const pending = mapTable(COUNTERS, () => new Map<string, Map<string, Sum>>());
   return {
-    add(counter, amount, labels = {}) {
+    add(counter, amount, labels = NO_LABELS) {
       if (amount === 0) return;
-      const key = `${counter} ${labels.store ?? ''} ${labels.class ?? ''} ${labels.outcome ?? ''}`;
-      const sum = pending.get(key);
+      const { store = '', class: requestClass, client, outcome } = labels;
+      const other = requestClass ?? client ?? outcome ?? '';
+      const sum = pending[counter].get(store)?.get(other);
       if (sum) sum.amount += amount;
-      else pending.set(key, { counter, labels, amount });
+      else pending[counter].set(store, new Map(pending[counter].get(store)).set(other, { labels, amount }));
     },
     set(gauge, value) {
       instruments ??= open(meter());
@@ -42,8 +48,12 @@ export function createMetrics(meter: () => MetricMeter): FlushableMetrics {
     },
     flush() {
       instruments ??= open(meter());
-      for (const { counter, labels, amount } of pending.values()) instruments.counters[counter].add(amount, { ...labels });
-      pending.clear();
+      for (const [counter, byStore] of Object.entries(pending)) {
+        for (const sum of [...byStore.values()].flatMap((ofStore) => [...ofStore.values()])) {
+          if (sum.amount > 0) instruments.counters[counter as keyof typeof COUNTERS].add(sum.amount, { ...sum.labels });
+          sum.amount = 0;
+        }
+      }
     },
   };
 }

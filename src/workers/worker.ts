@@ -86,7 +86,7 @@ function countedRegistry(config: ResolvedConfig, metrics: FlushableMetrics): Sto
   return createRegistry(config.stores(), {
     proxy: config.environment.proxy,
     onServed: (store, client) => { metrics.add('served', 1, { store, client }); },
-    observe: ({ kind, store, requestClass }) => { metrics.add(counters[kind], 1, kind === 'request' ? { store, class: requestClass } : { store }); },
+    observe: (kind, store, requestClass) => { metrics.add(counters[kind], 1, kind === 'request' ? { store, class: requestClass } : { store }); },
   });
 }
 

@@ -56,13 +56,15 @@ function sourceOf({ credentials, region }: StoreConfig): CredentialsSource {
 /** Asked for again this long before they expire, as the SDK does. */
 const REFRESH_BEFORE_MS = 5 * 60_000;
 
-/** Asks the source once, and again before what it gave expires. What still holds is used where the source fails. */
-export function rememberCredentials(source: CredentialsSource, nowMs: () => number = Date.now): CredentialsSource {
+/**
+ * Asks the source once, and again before what it gave expires. What still holds is used where the source fails.
+ * @returns what is known, at once where it need not be asked for: a promise for each small read is what this saves
+ */
+export function rememberCredentials(source: CredentialsSource, nowMs: () => number = Date.now): () => Credentials | Promise<Credentials> {
   let known: Credentials | undefined;
   let asking: Promise<Credentials> | undefined;
   const expiresMs = (): number => known?.expiration?.getTime() ?? Infinity;
-  return async () => {
-    if (known && nowMs() < expiresMs() - REFRESH_BEFORE_MS) return known;
+  const ask = async (): Promise<Credentials> => {
     asking ??= source().finally(() => {
       asking = undefined;
     });
@@ -73,4 +75,5 @@ export function rememberCredentials(source: CredentialsSource, nowMs: () => numb
     }
     return known;
   };
+  return () => known && (!known.expiration || nowMs() < expiresMs() - REFRESH_BEFORE_MS) ? known : ask();
 }

@@ -106,6 +106,7 @@ export class AnswerReader {
     this.#phase = 'rest';
     this.#place = this.#head = this.#decoder = undefined;
     this.#target = NOTHING;
+    this.#placed = this.#answered = false;
   }
 
   #takeHead(lengthBytes: number): boolean {

@@ -21,7 +21,7 @@ export class RefusedRequest extends Error {
   constructor(answer: HttpAnswer) {
     const { code, message } = readError(Buffer.from(answer.body.buffer, answer.body.byteOffset, answer.body.byteLength).toString());
     super(message ?? `HTTP ${answer.head.status}`);
-    const serverTimeMs = Date.parse(answer.head.headers.get('date') ?? '');
+    const serverTimeMs = Date.parse(answer.head.headers.date ?? '');
     this.httpStatus = answer.head.status;
     this.Code = code;
     this.serverTimeMs = Number.isNaN(serverTimeMs) ? undefined : serverTimeMs;
@@ -40,22 +40,25 @@ export const collectListing: Place = (head) => head.status === 200 ? MAX_LIST_BY
 
 /** Where the body of GET goes: straight into the caller's buffer, where the answer is exactly the one that was asked for. */
 export function placeRead(request: ReadRequest, into: Uint8Array, call: FailedCall): Place {
-  if (into.byteLength < request.lengthBytes) throw new RangeError(`there is room for ${into.byteLength} of ${request.lengthBytes} bytes`);
   return (head) => {
     if (head.status >= 300) return MAX_ANSWER_BYTES;
     const whole = isWhole(request);
     const expected = whole ? 200 : 206;
     if (head.status !== expected) throw wrongAnswer(call, `HTTP ${head.status} where ${expected} was asked for`, head.status);
-    const etag = head.headers.get('etag');
+    const etag = head.headers.etag;
     // For servers that ignore If-Match.
-    if (etag !== undefined && opaque(etag) !== opaque(request.ifMatch)) throw classifyStoreError({ httpStatus: 412, message: 'the store answered with another version' }, call);
-    const range = head.headers.get('content-range');
-    const expectedRange = `bytes ${request.offset}-${request.offset + request.lengthBytes - 1}/${request.sizeBytes}`;
-    if (!whole && range !== expectedRange) throw wrongAnswer(call, `Content-Range "${range ?? ''}" where "${expectedRange}" was asked for`, head.status);
+    if (etag !== undefined && etag !== request.ifMatch && opaque(etag) !== opaque(request.ifMatch)) throw classifyStoreError({ httpStatus: 412, message: 'the store answered with another version' }, call);
+    if (!whole) checkRange(head, request, call);
     if (head.chunked || head.contentLength === undefined) throw new FallbackError('the store does not say how long an object is');
     if (head.contentLength !== request.lengthBytes) throw wrongAnswer(call, `${head.contentLength} bytes where ${request.lengthBytes} were asked for`, head.status);
     return into.byteLength === request.lengthBytes ? into : into.subarray(0, request.lengthBytes);
   };
+}
+
+function checkRange(head: ResponseHead, { offset, lengthBytes, sizeBytes }: ReadRequest, call: FailedCall): void {
+  const range = head.headers['content-range'];
+  const expected = `bytes ${offset}-${offset + lengthBytes - 1}/${sizeBytes}`;
+  if (range !== expected) throw wrongAnswer(call, `Content-Range "${range ?? ''}" where "${expected}" was asked for`, head.status);
 }
 
 export function isWhole(request: ReadRequest): boolean {
@@ -64,13 +67,13 @@ export function isWhole(request: ReadRequest): boolean {
 
 /** What the head of a whole read says about the object. */
 export function readResult(head: ResponseHead, request: ReadRequest): ReadResult {
-  const objectCrc32 = isWhole(request) ? decodeCrc32(head.headers.get('x-amz-checksum-crc32'), head.headers.get('x-amz-checksum-type')) : undefined;
+  const objectCrc32 = isWhole(request) ? decodeCrc32(head.headers['x-amz-checksum-crc32'], head.headers['x-amz-checksum-type']) : undefined;
   return objectCrc32 === undefined ? {} : { objectCrc32 };
 }
 
 /** @throws TRB-STORE-FAULT where a write was acknowledged without an ETag */
 export function writtenEtag(answer: HttpAnswer, call: FailedCall): { readonly etag: string } {
-  const etag = answer.head.headers.get('etag');
+  const etag = answer.head.headers.etag;
   if (answer.head.status !== 200 || etag === undefined || etag === '') throw wrongAnswer(call, `HTTP ${answer.head.status} without an ETag`, answer.head.status);
   return { etag };
 }

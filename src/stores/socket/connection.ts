@@ -12,6 +12,7 @@ import tls from 'node:tls';
 import { addAbortListener, removeAbortListener } from './abort-listeners.ts';
 import { AnswerReader, type HttpAnswer, type Place } from './answer-reader.ts';
 import { BodyPieces } from './body-pieces.ts';
+import { atEndOfTurn } from './end-of-turn.ts';
 import { HttpFailure, type FailureKind } from './failure.ts';
 import { MalformedAnswer } from './head-parser.ts';
 
@@ -56,17 +57,17 @@ export interface ConnectionHooks {
 /** What is waited for: a connection, or an answer. */
 interface Waiting { readonly signal: AbortSignal | undefined; readonly reject: (reason: unknown) => void }
 interface Opening extends Waiting { readonly resolve: () => void }
-interface Exchange extends Waiting { readonly resolve: (answer: HttpAnswer) => void }
+interface Exchange extends Waiting { readonly resolve: (answer: HttpAnswer | Promise<HttpAnswer>) => void; readonly request: HttpRequest; readonly again: (() => Promise<HttpAnswer>) | undefined }
 
 export class Connection {
-  /** Whether an exchange has been completed on it. */
-  used = false;
   /** When it became free last, by `performance.now()`. */
   freeSinceMs = 0;
   readonly #socket: net.Socket;
   readonly #timeouts: Timeouts;
   readonly #hooks: ConnectionHooks;
   readonly #reader = new AnswerReader();
+  /** Whether an exchange has been completed on it. */
+  #used = false;
   #connected = false;
   #gone = false;
   #opening: Opening | undefined;
@@ -98,28 +99,39 @@ export class Connection {
     });
   }
 
-  /** Sends a request and resolves with its answer, whatever its status. @throws HttpFailure, the signal's reason, what `place` throws */
-  exchange(request: HttpRequest): Promise<HttpAnswer> {
+  /**
+   * Sends a request at the end of this turn, and resolves with its answer, whatever its status.
+   * @param again where the connection had been used and is lost before any byte of the answer: the answer is that of this
+   * @throws HttpFailure, the signal's reason, what `place` and `again` throw
+   */
+  exchange(request: HttpRequest, again?: () => Promise<HttpAnswer>): Promise<HttpAnswer> {
     return new Promise((resolve, reject) => {
       if (this.#gone) {
         reject(this.#failure('broken', 'ECONNRESET', 'the connection was closed'));
         return;
       }
       const { signal } = request;
-      this.#exchange = { resolve, reject, signal };
+      this.#exchange = { resolve, reject, signal, request, again };
       if (signal) addAbortListener(signal, this.#onAbort);
-      this.#reader.begin(request.place);
-      this.#unsent = request.body && new BodyPieces(request.body);
-      const socket = this.#socket;
-      this.#setTimeout(this.#timeouts.firstByteMs);
-      socket.ref();
-      // Corked only where there is something to join the head to: it costs more than it looks.
-      if (this.#unsent) socket.cork();
-      socket.write(request.head, 'latin1');
-      this.#sendMore();
-      if (this.#unsent) socket.uncork();
+      atEndOfTurn(this.#send);
     });
   }
+
+  readonly #send = (): void => {
+    const request = this.#exchange?.request;
+    if (!request) return;
+    const socket = this.#socket;
+    // Not before: what arrives until then answers nothing.
+    this.#reader.begin(request.place);
+    this.#unsent = request.body && new BodyPieces(request.body);
+    this.#setTimeout(this.#timeouts.firstByteMs);
+    socket.ref();
+    // Corked only where there is something to join the head to: it costs more than it looks.
+    if (this.#unsent) socket.cork();
+    socket.write(request.head, 'latin1');
+    this.#sendMore();
+    if (this.#unsent) socket.uncork();
+  };
 
   /** Gives it back without an exchange. */
   release(): void {
@@ -196,7 +208,7 @@ export class Connection {
     const sent = this.#unsent === undefined || (answer.head.status < 300 && this.#socket.writableLength === 0);
     this.#forget();
     if (clean && sent) {
-      this.used = true;
+      this.#used = true;
       this.#hooks.onFree(this);
     } else {
       this.#close();
@@ -214,10 +226,12 @@ export class Connection {
 
   #abandon(reason: unknown): void {
     if (this.#gone) return;
-    const waiting = this.#opening ?? this.#exchange;
+    const opening = this.#opening;
+    const exchange = this.#exchange;
     this.#forget();
     this.#close();
-    waiting?.reject(reason);
+    if (exchange?.again && this.#used && isLost(reason)) exchange.resolve(exchange.again());
+    else (opening ?? exchange)?.reject(reason);
   }
 
   /** Drops what belongs to the exchange, above all the caller's buffers. */
@@ -233,6 +247,11 @@ export class Connection {
     this.#socket.destroy();
     this.#hooks.onGone(this);
   }
+}
+
+/** Whether nothing came before the connection was gone: as where the server had closed it while the request was on its way. */
+function isLost(reason: unknown): boolean {
+  return reason instanceof HttpFailure && reason.kind === 'broken' && !reason.answered;
 }
 
 function connect(origin: Origin, onread: { buffer: () => Uint8Array<ArrayBuffer>; callback: (lengthBytes: number) => void }, session: Buffer | undefined): net.Socket {

@@ -1,18 +1,21 @@
-/** Parses the head of an HTTP/1.1 answer. Strict where leniency would blur where an answer ends; lenient in names' case and folded lines. Pure. */
+/** Parses the head of an HTTP/1.1 answer. Strict where leniency would blur where an answer ends; lenient in names' case and in folded lines. Pure. */
 
 /** A head, or the heads of interim answers before it, may take this many bytes. */
 export const MAX_HEAD_BYTES = 64 * 1024;
 
-export interface Headers {
-  /** By lower-case name. Values of a repeated header are joined by `, `. */
-  get(name: string): string | undefined;
-}
+/** The headers that anybody asks for. The others are looked at for their form only. */
+const KNOWN = ['date', 'etag', 'connection', 'content-range', 'content-length', 'transfer-encoding', 'x-amz-checksum-crc32', 'x-amz-checksum-type'] as const;
+
+export type HeaderName = typeof KNOWN[number];
+
+/** Values of a repeated header are joined by `, `. */
+export type Headers = { readonly [name in HeaderName]?: string };
 
 export interface ResponseHead {
   readonly status: number;
   readonly headers: Headers;
-  /** Declared length of the body; absent where the answer does not say. */
-  readonly contentLength?: number;
+  /** Declared length of the body; undefined where the answer does not say. */
+  readonly contentLength: number | undefined;
   readonly chunked: boolean;
   /** Whether the server keeps the connection after this answer. */
   readonly keepAlive: boolean;
@@ -23,10 +26,11 @@ export class MalformedAnswer extends Error {
   override readonly name = 'MalformedAnswer';
 }
 
-const STATUS_LINE = /^HTTP\/1\.([01]) ([1-9]\d\d)(?: [^\0]*)?$/;
-const HEADER_NAME = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/;
-/** Header lines as nearly all servers send them: none folded, none malformed. */
-const PLAIN_LINES = /^(?:\r\n[!#$%&'*+\-.^_`|~0-9A-Za-z]+:[^\r\n]*)*$/;
+/** Of a header's name: whether the character of that code may stand in it (RFC 9110, `tchar`). */
+const NAME_CHARACTERS = Uint8Array.from({ length: 256 }, (_, code) => (/[!#$%&'*+\-.^_`|~0-9A-Za-z]/.test(String.fromCharCode(code)) ? 1 : 0));
+const STATUS = /^[1-9]\d\d$/;
+const NONE: readonly HeaderName[] = [];
+const KNOWN_BY_LENGTH: readonly (readonly HeaderName[])[] = Array.from({ length: 24 }, (_, length) => KNOWN.filter((name) => name.length === length));
 const LENGTH = /^\d{1,15}$/;
 
 /**
@@ -48,68 +52,65 @@ export function findHeadEnd(bytes: Buffer, lengthBytes: number, searchedBytes: n
  * @throws MalformedAnswer
  */
 export function parseHead(text: string): ResponseHead {
-  let lineEnd = text.indexOf('\r\n');
-  if (lineEnd < 0) lineEnd = text.length;
-  const statusLine = STATUS_LINE.exec(text.slice(0, lineEnd));
-  if (!statusLine) throw new MalformedAnswer('the server does not speak HTTP/1.1');
-  const lines = text.slice(lineEnd);
-  const headers = PLAIN_LINES.test(lines) ? new PlainHeaders(lines) : parseHeaders(text, lineEnd + 2);
-  const coding = headers.get('transfer-encoding');
+  const lineEnd = text.indexOf('\r\n');
+  const { minor, status } = parseStatusLine(text, lineEnd < 0 ? text.length : lineEnd);
+  const headers = lineEnd < 0 ? {} : parseHeaders(text, lineEnd + 2);
+  const coding = headers['transfer-encoding'];
   const chunked = coding !== undefined;
   if (chunked && coding.toLowerCase() !== 'chunked') throw new MalformedAnswer(`the transfer coding ${JSON.stringify(coding)} is not supported`);
-  const contentLength = parseLength(headers.get('content-length'));
+  const contentLength = parseLength(headers['content-length']);
   if (chunked && contentLength !== undefined) throw new MalformedAnswer('the answer has both a length and a transfer coding');
-  const connection = headers.get('connection')?.toLowerCase();
-  const keepAlive = statusLine[1] === '1' ? !hasToken(connection, 'close') : hasToken(connection, 'keep-alive');
-  return { status: Number(statusLine[2]), headers, chunked, keepAlive, ...(contentLength === undefined ? {} : { contentLength }) };
+  const connection = headers.connection?.toLowerCase();
+  const keepAlive = minor === '1' ? !hasToken(connection, 'close') : hasToken(connection, 'keep-alive');
+  return { status, headers, chunked, keepAlive, contentLength };
 }
 
-/** Looks for a header when it is asked for: of the dozen that an answer has, five are. */
-class PlainHeaders implements Headers {
-  readonly #lines: string;
-  readonly #lowerCase: string;
-
-  /** @param lines each with its line end before it */
-  constructor(lines: string) {
-    this.#lines = lines;
-    this.#lowerCase = lines.toLowerCase();
-  }
-
-  get(name: string): string | undefined {
-    const start = `\r\n${name}:`;
-    let found: string | undefined;
-    for (let at = this.#lowerCase.indexOf(start); at >= 0; at = this.#lowerCase.indexOf(start, at + start.length)) {
-      const end = this.#lines.indexOf('\r\n', at + start.length);
-      const value = this.#lines.slice(at + start.length, end < 0 ? undefined : end).trim();
-      found = found === undefined ? value : `${found}, ${value}`;
-    }
-    return found;
-  }
+/** `HTTP/1.x NNN reason`, the reason with or without the space before it. */
+function parseStatusLine(text: string, end: number): { readonly minor: string; readonly status: number } {
+  const minor = text.charAt(7);
+  const status = Number(text.slice(9, 12));
+  const isRight = text.startsWith('HTTP/1.') && (minor === '0' || minor === '1') && text.charAt(8) === ' ' && end >= 12 && STATUS.test(text.slice(9, 12))
+    && (end === 12 || text.charAt(12) === ' ') && !text.includes('\0');
+  if (!isRight) throw new MalformedAnswer('the server does not speak HTTP/1.1');
+  return { minor, status };
 }
 
-function parseHeaders(text: string, from: number): Map<string, string> {
-  const headers = new Map<string, string>();
-  let last = '';
+/** One walk over the lines, in which only the values that somebody asks for become strings: a small read is answered with a dozen of them. */
+function parseHeaders(text: string, from: number): Headers {
+  const headers: { [name in HeaderName]?: string } = {};
+  let last: HeaderName | null | undefined;
   for (let start = from; start < text.length;) {
     let end = text.indexOf('\n', start) - 1;
     if (end < 0) end = text.length;
     else if (text.charCodeAt(end) !== 0x0d) throw new MalformedAnswer('a header line does not end in CRLF');
     const first = text.charCodeAt(start);
     if (first === 0x20 || first === 0x09) {
-      if (last === '') throw new MalformedAnswer('a header line is folded, and there is none before it');
-      headers.set(last, `${headers.get(last) ?? ''} ${text.slice(start, end).trim()}`.trim());
+      if (last === undefined) throw new MalformedAnswer('a header line is folded, and there is none before it');
+      if (last) headers[last] = `${headers[last] ?? ''} ${text.slice(start, end).trim()}`.trim();
     } else {
-      const colon = text.indexOf(':', start);
-      const name = colon < 0 || colon > end ? '' : text.slice(start, colon).toLowerCase();
-      if (!HEADER_NAME.test(name)) throw new MalformedAnswer('the answer has a malformed header line');
-      const value = text.slice(colon + 1, end).trim();
-      const before = headers.get(name);
-      headers.set(name, before === undefined ? value : `${before}, ${value}`);
-      last = name;
+      let colon = start;
+      while (colon < end && NAME_CHARACTERS[text.charCodeAt(colon)] === 1) colon += 1;
+      if (colon === start || colon === end || text.charCodeAt(colon) !== 0x3a) throw new MalformedAnswer('the answer has a malformed header line');
+      last = knownName(text, start, colon);
+      if (last) {
+        const value = text.slice(colon + 1, end).trim();
+        const before = headers[last];
+        headers[last] = before === undefined ? value : `${before}, ${value}`;
+      }
     }
     start = end + 2;
   }
   return headers;
+}
+
+function knownName(text: string, start: number, end: number): HeaderName | null {
+  for (const name of KNOWN_BY_LENGTH[end - start] ?? NONE) {
+    let at = 0;
+    // Setting this bit makes a letter a small one, and leaves digits and dashes as they are.
+    while (at < name.length && (text.charCodeAt(start + at) | 0x20) === name.charCodeAt(at)) at += 1;
+    if (at === name.length) return name;
+  }
+  return null;
 }
 
 /** Repeated lengths that agree are one length. */

@@ -1,7 +1,6 @@
 /** A lean HTTP/1.1 client over raw sockets: pools by origin, and the one case in which a request is sent again. */
 import type { HttpAnswer } from './answer-reader.ts';
 import { type Connection, type HttpRequest, type Origin, type Timeouts } from './connection.ts';
-import { HttpFailure } from './failure.ts';
 import { Pool } from './pool.ts';
 
 export interface HttpClientOptions {
@@ -21,6 +20,8 @@ const FRESH_ENOUGH_MS = 1_000;
 export class HttpClient {
   readonly #pools = new Map<string, Pool>();
   readonly #options: HttpClientOptions;
+  /** Nearly every request goes where the one before went, and says so by the same object. */
+  #last: { readonly origin: Origin; readonly pool: Pool } | undefined;
 
   constructor(options: HttpClientOptions = {}) {
     this.#options = options;
@@ -31,19 +32,14 @@ export class HttpClient {
    * request that dies on a reused connection before any byte of its answer is sent once more, on a new connection.
    * @throws HttpFailure; the signal's reason; what `place` throws
    */
-  async request(origin: Origin, request: HttpRequest): Promise<HttpAnswer> {
+  request(origin: Origin, request: HttpRequest): Promise<HttpAnswer> {
     const { signal, idempotent } = request;
-    signal?.throwIfAborted();
+    if (signal?.aborted) return Promise.reject(signal.reason as Error);
     const pool = this.#pool(origin);
+    const again = idempotent ? async (): Promise<HttpAnswer> => exchange(await pool.acquire({ signal, maxIdleMs: -1 }), request) : undefined;
     const acquired = pool.acquire({ signal, maxIdleMs: idempotent ? Infinity : FRESH_ENOUGH_MS });
-    const connection = acquired instanceof Promise ? await acquired : acquired;
-    const reused = connection.used;
-    try {
-      return await exchange(connection, request);
-    } catch (error) {
-      if (!(reused && idempotent && error instanceof HttpFailure && error.kind === 'broken' && !error.answered)) throw error;
-    }
-    return exchange(await pool.acquire({ signal, maxIdleMs: -1 }), request);
+    // No promise is made that is not needed: this is the way of every small object.
+    return acquired instanceof Promise ? acquired.then((connection) => exchange(connection, request, again)) : exchange(acquired, request, again);
   }
 
   /** Connections to all origins. */
@@ -63,6 +59,7 @@ export class HttpClient {
   }
 
   #pool(origin: Origin): Pool {
+    if (this.#last?.origin === origin) return this.#last.pool;
     const name = `${origin.tls ? 'https' : 'http'}://${origin.host}:${origin.port}`;
     let pool = this.#pools.get(name);
     if (!pool) {
@@ -70,15 +67,14 @@ export class HttpClient {
       pool = new Pool(origin, { maxSockets, idleMs, timeouts: { ...DEFAULT_TIMEOUTS, ...timeouts } });
       this.#pools.set(name, pool);
     }
+    this.#last = { origin, pool };
     return pool;
   }
 }
 
 /** The caller may have given up between the connection and its use. */
-function exchange(connection: Connection, request: HttpRequest): Promise<HttpAnswer> {
-  if (request.signal?.aborted) {
-    connection.release();
-    request.signal.throwIfAborted();
-  }
-  return connection.exchange(request);
+function exchange(connection: Connection, request: HttpRequest, again?: () => Promise<HttpAnswer>): Promise<HttpAnswer> {
+  if (!request.signal?.aborted) return connection.exchange(request, again);
+  connection.release();
+  return Promise.reject(request.signal.reason as Error);
 }

@@ -23,7 +23,13 @@ export interface UnsignedRequest {
   readonly headers: readonly (readonly [name: string, value: string])[];
   /** Length of the body; absent where there is none. */
   readonly bodyBytes?: number | undefined;
+  /** The same object for requests that differ in their path and in the values of their headers alone: then half of the work is done once. */
+  readonly shape?: object | undefined;
 }
+
+type Header = UnsignedRequest['headers'][number];
+
+const NO_HEADER: Header = ['', ''];
 
 /** Returns the head of the signed request: request line, headers, empty line. @throws FallbackError for what cannot be written in a header */
 export type Signer = (request: UnsignedRequest, credentials: Credentials, nowMs: number) => string;
@@ -53,9 +59,24 @@ export function encodeQuery(query: readonly (readonly [string, string])[]): stri
   return encoded.sort((a, b) => byCodeUnits(a[0], b[0]) || byCodeUnits(a[1], b[1])).map(([name, value]) => `${name}=${value}`).join('&');
 }
 
+/** What all requests of a form have in common within one second: all but path and header values. */
+interface Form {
+  readonly time: string;
+  readonly host: string;
+  readonly credentials: Credentials;
+  /** Of the values of `headers`, in the order of the sorted names. */
+  readonly order: readonly number[];
+  /** Of the canonical request: before the path, before each of these values, and the end. */
+  readonly canonical: readonly string[];
+  /** Of the head: before the path, before each of these values, and before the signature. */
+  readonly head: readonly string[];
+  readonly signature: StringToSign;
+}
+
 export function createSigner(region: string): Signer {
   let dayKey: { readonly secret: string; readonly day: string; readonly key: HmacKey } | undefined;
   let second = { at: Number.NaN, text: '' };
+  const forms = new WeakMap<object, Form>();
 
   const timeText = (nowMs: number): string => {
     const at = Math.floor(nowMs / 1000);
@@ -67,55 +88,58 @@ export function createSigner(region: string): Signer {
     return dayKey.key;
   };
 
-  // Used again for each request, and joined at once: strings that grow piece by piece left 6 KB of garbage for each signature.
-  const names: string[] = [];
-  const values: string[] = [];
-  const pieces: string[] = [];
-
-  const add = (name: string, value: string): void => {
-    if (!SAFE_VALUE.test(value)) throw new FallbackError(`the value of ${name} cannot be written in a header as it is`);
-    let at = names.length;
-    for (; at > 0 && byCodeUnits(names[at - 1] ?? '', name) > 0; at -= 1) {
-      names[at] = names[at - 1] ?? '';
-      values[at] = values[at - 1] ?? '';
-    }
-    names[at] = name;
-    values[at] = value;
-  };
-  const joined = (): string => {
-    const text = pieces.join('');
-    pieces.length = 0;
-    return text;
-  };
-
-  return (request, credentials, nowMs) => {
-    const { method, path, bodyBytes } = request;
+  const formOf = (request: UnsignedRequest, credentials: Credentials, time: string): Form => {
+    const { method, host, bodyBytes } = request;
     const { accessKeyId, secretAccessKey, sessionToken } = credentials;
-    const time = timeText(nowMs);
     const day = time.slice(0, 8);
     const scope = `${day}/${region}/s3/aws4_request`;
     const query = encodeQuery(request.query);
-    names.length = values.length = pieces.length = 0;
-    for (const [name, value] of request.headers) add(name, value);
-    add('host', request.host);
-    add('x-amz-content-sha256', UNSIGNED);
-    add('x-amz-date', time);
-    if (sessionToken !== undefined) add('x-amz-security-token', sessionToken);
-    const signedNames = names.join(';');
+    const fixed: Header[] = [['host', host], ['x-amz-content-sha256', UNSIGNED], ['x-amz-date', time]];
+    if (sessionToken !== undefined) fixed.push(['x-amz-security-token', checked('x-amz-security-token', sessionToken)]);
+    const sorted = [...request.headers.map(([name], at) => ({ name, at, value: null })), ...fixed.map(([name, value]) => ({ name, at: -1, value }))]
+      .sort((a, b) => byCodeUnits(a.name, b.name));
+    const signedNames = sorted.map(({ name }) => name).join(';');
 
-    pieces.push(method, '\n', path, '\n', query, '\n');
-    for (let at = 0; at < names.length; at += 1) pieces.push(names[at] ?? '', ':', canonicalValue(values[at] ?? ''), '\n');
-    pieces.push('\n', signedNames, '\n', UNSIGNED);
-    const requestHash = hash('sha256', joined(), 'hex');
-    pieces.push('AWS4-HMAC-SHA256\n', time, '\n', scope, '\n', requestHash);
-    const signature = keyOf(secretAccessKey, day).sign(joined());
-
-    pieces.push(method, ' ', path, query === '' ? '' : '?', query, ' HTTP/1.1\r\n');
-    for (let at = 0; at < names.length; at += 1) pieces.push(names[at] ?? '', ': ', values[at] ?? '', '\r\n');
-    if (bodyBytes !== undefined) pieces.push('content-length: ', String(bodyBytes), '\r\n');
-    pieces.push('authorization: AWS4-HMAC-SHA256 Credential=', accessKeyId, '/', scope, ', SignedHeaders=', signedNames, ', Signature=', signature, '\r\n\r\n');
-    return joined();
+    const canonical = [`${method}\n`, `\n${query}\n`];
+    const head = [`${method} `, `${query === '' ? '' : `?${query}`} HTTP/1.1\r\n`];
+    const append = (pieces: string[], text: string): void => { pieces.push(`${pieces.pop() ?? ''}${text}`); };
+    for (const { name, value } of sorted) {
+      append(canonical, value === null ? `${name}:` : `${name}:${canonicalValue(value)}\n`);
+      append(head, value === null ? `${name}: ` : `${name}: ${value}\r\n`);
+      if (value !== null) continue;
+      canonical.push('\n');
+      head.push('\r\n');
+    }
+    append(canonical, `\n${signedNames}\n${UNSIGNED}`);
+    if (bodyBytes !== undefined) append(head, `content-length: ${bodyBytes}\r\n`);
+    append(head, `authorization: AWS4-HMAC-SHA256 Credential=${accessKeyId}/${scope}, SignedHeaders=${signedNames}, Signature=`);
+    const signature = new StringToSign(keyOf(secretAccessKey, day), `AWS4-HMAC-SHA256\n${time}\n${scope}\n`);
+    return { time, host, credentials, order: sorted.flatMap(({ at }) => (at < 0 ? [] : [at])), canonical, head, signature };
   };
+
+  return (request, credentials, nowMs) => {
+    const { shape, path, host, headers } = request;
+    const time = timeText(nowMs);
+    let form = shape && forms.get(shape);
+    if (form?.time !== time || form.host !== host || form.credentials !== credentials) {
+      form = formOf(request, credentials, time);
+      if (shape) forms.set(shape, form);
+    }
+    // Few and large pieces: strings that grow by small ones left 6 KB of garbage for each signature.
+    let canonical = `${form.canonical[0] ?? ''}${path}${form.canonical[1] ?? ''}`;
+    let head = `${form.head[0] ?? ''}${path}${form.head[1] ?? ''}`;
+    for (let at = 0; at < form.order.length; at += 1) {
+      const [name, value] = headers[form.order[at] ?? 0] ?? NO_HEADER;
+      canonical += `${canonicalValue(checked(name, value))}${form.canonical[at + 2] ?? ''}`;
+      head += `${value}${form.head[at + 2] ?? ''}`;
+    }
+    return `${head}${form.signature.sign(hash('sha256', canonical, 'hex'))}\r\n\r\n`;
+  };
+}
+
+function checked(name: string, value: string): string {
+  if (!SAFE_VALUE.test(value)) throw new FallbackError(`the value of ${name} cannot be written in a header as it is`);
+  return value;
 }
 
 /** Without spaces around it, and with single ones inside. */
@@ -137,24 +161,32 @@ const DIGEST_BYTES = 32;
  * outside the heap for every signature.
  */
 class HmacKey {
-  #inner: Buffer;
-  readonly #outer = Buffer.alloc(BLOCK_BYTES + DIGEST_BYTES, 0x5c);
+  readonly inner = Buffer.alloc(BLOCK_BYTES, 0x36);
+  readonly outer = Buffer.alloc(BLOCK_BYTES, 0x5c);
 
   /** @param key at most a block long */
   constructor(key: Buffer) {
-    this.#inner = Buffer.alloc(8 * BLOCK_BYTES, 0x36);
     for (const [at, byte] of key.entries()) {
-      this.#inner[at] = byte ^ 0x36;
-      this.#outer[at] = byte ^ 0x5c;
+      this.inner[at] = byte ^ 0x36;
+      this.outer[at] = byte ^ 0x5c;
     }
   }
+}
 
-  /** In hexadecimal digits. */
-  sign(text: string): string {
-    const neededBytes = BLOCK_BYTES + Buffer.byteLength(text);
-    if (neededBytes > this.#inner.length) this.#inner = Buffer.concat([this.#inner.subarray(0, BLOCK_BYTES)], 2 * neededBytes);
-    this.#inner.write(text, BLOCK_BYTES);
-    this.#outer.write(hash('sha256', this.#inner.subarray(0, neededBytes), 'binary'), BLOCK_BYTES, 'latin1');
+/** A text of which only the end changes, the hash of a request: so what is hashed has its size once and for all. */
+class StringToSign {
+  readonly #inner: Buffer;
+  readonly #outer: Buffer;
+
+  constructor(key: HmacKey, beforeHash: string) {
+    this.#inner = Buffer.concat([key.inner, Buffer.from(beforeHash), Buffer.alloc(2 * DIGEST_BYTES)]);
+    this.#outer = Buffer.concat([key.outer, Buffer.alloc(DIGEST_BYTES)]);
+  }
+
+  /** @param requestHash in hexadecimal digits. @returns the signature, in hexadecimal digits */
+  sign(requestHash: string): string {
+    this.#inner.write(requestHash, this.#inner.length - 2 * DIGEST_BYTES, 'latin1');
+    this.#outer.write(hash('sha256', this.#inner, 'binary'), BLOCK_BYTES, 'latin1');
     return hash('sha256', this.#outer, 'hex');
   }
 }

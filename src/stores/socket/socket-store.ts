@@ -38,13 +38,20 @@ interface Call {
   readonly body?: Body;
   readonly idempotent: boolean;
   readonly place: Place;
+  /** Of the verbs that come by the thousand; see `UnsignedRequest`. */
+  readonly shape?: object;
 }
+
+const WHOLE_READ = {};
+const RANGED_READ = {};
+const WHOLE_READ_HEADER: Header = ['x-amz-checksum-mode', 'ENABLED'];
+const NO_QUERY: Call['query'] = [];
 
 /**
  * @param credentials asked before every request; it remembers
  * @throws FallbackError where the endpoint or the region is one that the rules here do not cover
  */
-export function createSocketStore(name: string, config: ResolvedSocketConfig, credentials: () => Promise<Credentials>): SocketStore {
+export function createSocketStore(name: string, config: ResolvedSocketConfig, credentials: () => Credentials | Promise<Credentials>): SocketStore {
   const { now = Date.now } = config;
   const addressOf = createAddressing(config);
   const sign = createSigner(config.region);
@@ -52,26 +59,32 @@ export function createSocketStore(name: string, config: ResolvedSocketConfig, cr
   /** How far the store's clock is ahead of ours. */
   let skewMs = 0;
 
-  const send = async (call: Call, signal: AbortSignal | undefined, again = false): Promise<HttpAnswer> => {
+  const send = (call: Call, keys: Credentials, signal: AbortSignal | undefined): Promise<HttpAnswer> => {
     const address = addressOf(call.where.bucket);
-    const { method, query, headers, body, idempotent, place } = call;
+    const { method, query, headers, body, idempotent, place, shape } = call;
     const path = `${address.pathPrefix}${encodeKey(call.key)}`;
-    const head = sign({ method, host: address.host, path, query, headers, bodyBytes: body?.sizeBytes }, await credentials(), now() + skewMs);
-    const answer = await client.request(address.origin, { head, body: body?.views, idempotent, place, signal });
-    if (answer.head.status < 300) return answer;
-    const refusal = refusalOf(answer);
-    // Refused before anything was done, so that it may be sent again.
-    const ahead = refusal instanceof RefusedRequest && refusal.Code === 'RequestTimeTooSkewed' ? refusal.serverTimeMs : undefined;
-    if (ahead === undefined || again) throw refusal;
-    skewMs = ahead - now();
-    return send(call, signal, true);
+    const head = sign({ method, host: address.host, path, query, headers, bodyBytes: body?.sizeBytes, shape }, keys, now() + skewMs);
+    return client.request(address.origin, { head, body: body?.views, idempotent, place, signal });
   };
 
+  const sendAgain = async (call: Call, refusal: unknown, signal: AbortSignal | undefined): Promise<HttpAnswer> => {
+    // Refused before anything was done, so that it may be sent again.
+    const ahead = refusal instanceof RefusedRequest && refusal.Code === 'RequestTimeTooSkewed' ? refusal.serverTimeMs : undefined;
+    if (ahead === undefined) throw refusal;
+    skewMs = ahead - now();
+    const answer = await send(call, await credentials(), signal);
+    if (answer.head.status >= 300) throw refusalOf(answer);
+    return answer;
+  };
+
+  // One function, so that a small read costs as few promises as it can.
   const guarded = async <T>(call: Call, options: CallOptions | undefined, read: (answer: HttpAnswer) => T): Promise<T> => {
     const signal = options?.signal;
     try {
-      checkLength(call.body);
-      return read(await send(call, signal));
+      if (call.body) checkLength(call.body);
+      const known = credentials();
+      const answer = await send(call, known instanceof Promise ? await known : known, signal);
+      return read(answer.head.status < 300 ? answer : await sendAgain(call, refusalOf(answer), signal));
     } catch (error) {
       signal?.throwIfAborted();
       throw meaningOf(error, call);
@@ -85,11 +98,15 @@ export function createSocketStore(name: string, config: ResolvedSocketConfig, cr
       return guarded({ where, method: 'GET', key: '', query: listQuery(request), headers: [], idempotent: true, place: collectListing }, options,
         ({ body }) => readListPage(Buffer.from(body.buffer, body.byteOffset, body.byteLength).toString()));
     },
-    readInto: async (request, into, options) => {
+    readInto: (request, into, options) => {
       const where: FailedCall = { store: name, bucket: request.bucket, key: request.key, operation: 'readInto' };
-      const range: Header = isWhole(request) ? ['x-amz-checksum-mode', 'ENABLED'] : ['range', `bytes=${request.offset}-${request.offset + request.lengthBytes - 1}`];
-      return guarded({ where, method: 'GET', key: request.key, query: [], headers: [['if-match', request.ifMatch], range], idempotent: true, place: placeRead(request, into, where) }, options,
-        ({ head }) => readResult(head, request));
+      if (into.byteLength < request.lengthBytes) return Promise.reject(new RangeError(`there is room for ${into.byteLength} of ${request.lengthBytes} bytes`));
+      const whole = isWhole(request);
+      const range: Header = whole ? WHOLE_READ_HEADER : ['range', `bytes=${request.offset}-${request.offset + request.lengthBytes - 1}`];
+      return guarded({
+        where, method: 'GET', key: request.key, query: NO_QUERY, headers: [['if-match', request.ifMatch], range], idempotent: true,
+        place: placeRead(request, into, where), shape: whole ? WHOLE_READ : RANGED_READ,
+      }, options, ({ head }) => readResult(head, request));
     },
     put: async (request, options) => {
       const where: FailedCall = { store: name, bucket: request.bucket, key: request.key, operation: 'put' };
@@ -112,9 +129,9 @@ export function createSocketStore(name: string, config: ResolvedSocketConfig, cr
 }
 
 /** A wrong length would make the rest of a body another request. */
-function checkLength(body: Body | undefined): void {
-  const sizeBytes = body?.views.reduce((sum, view) => sum + view.byteLength, 0);
-  if (sizeBytes !== body?.sizeBytes) throw new RangeError(`the body has ${sizeBytes ?? 0} bytes where ${body?.sizeBytes ?? 0} were announced`);
+function checkLength(body: Body): void {
+  const sizeBytes = body.views.reduce((sum, view) => sum + view.byteLength, 0);
+  if (sizeBytes !== body.sizeBytes) throw new RangeError(`the body has ${sizeBytes} bytes where ${body.sizeBytes} were announced`);
 }
 
 function listQuery(request: ListRequest): (readonly [string, string])[] {

@@ -19,11 +19,16 @@ describe('metrics', () => {
     metrics.add('requests', 1, { store: 'default', class: 'get' });
     metrics.add('requests', 2, { store: 'default', class: 'get' });
     metrics.add('requests', 1, { store: 'default', class: 'put' });
+    metrics.add('served', 1, { store: 'default', client: 'socket' });
+    metrics.add('served', 4, { store: 'default', client: 'sdk' });
     metrics.add('lines', 0);
     expect(written).toEqual([]);
     metrics.flush();
     metrics.flush();
-    expect(written).toEqual(['tributary_requests{"store":"default","class":"get"} 3', 'tributary_requests{"store":"default","class":"put"} 1']);
+    expect(written).toEqual([
+      'tributary_requests{"store":"default","class":"get"} 3', 'tributary_requests{"store":"default","class":"put"} 1',
+      'tributary_served{"store":"default","client":"socket"} 1', 'tributary_served{"store":"default","client":"sdk"} 4',
+    ]);
   });
 
   it('sample the process at once, and lose nothing at the end', () => {

@@ -1,0 +1,75 @@
+/**
+ * One read of a stretch of an object, try after try: it goes on from the byte it reached.
+ *
+ * Invariants: bytes that arrived are never asked for again; where the store keeps a checksum of an object that is read whole, the bytes
+ * are believed only if it holds.
+ */
+import { crc32 } from '@node-rs/crc32';
+import { isTributaryError, TributaryError } from '../contracts/errors.ts';
+import type { Allowance } from './allowance.ts';
+import { wrongAnswer } from './classify.ts';
+import { InterruptedRead, type CallOptions, type ObjectStore, type ReadRequest, type ReadResult } from './object-store.ts';
+
+export class Reading {
+  readonly #store: ObjectStore;
+  readonly #allowance: Allowance;
+  readonly #request: ReadRequest;
+  readonly #into: Uint8Array;
+  readonly #options: CallOptions;
+  #reachedBytes = 0;
+  #isDamaged = false;
+
+  constructor(store: ObjectStore, allowance: Allowance, request: ReadRequest, into: Uint8Array, options: CallOptions) {
+    this.#store = store;
+    this.#allowance = allowance;
+    this.#request = request;
+    this.#into = into;
+    this.#options = options;
+  }
+
+  /** Asks for what is missing. */
+  send(): Promise<ReadResult> {
+    this.#isDamaged = false;
+    const read = (): Promise<ReadResult> => this.#store.readInto(this.#rest(), this.#room(), this.#options);
+    return this.#allowance.limitsDownloads ? this.#allowance.download(read, this.#options.signal) : read();
+  }
+
+  /** @throws a failure that passes with another try, where the bytes are not those that the store has */
+  accept({ objectCrc32 }: ReadResult): void {
+    if (objectCrc32 === undefined || objectCrc32 === crc32(this.#room())) return;
+    this.#isDamaged = true;
+    const { bucket, key } = this.#request;
+    throw wrongAnswer({ store: this.#store.name, bucket, key, operation: 'readInto' }, 'other bytes than its checksum says');
+  }
+
+  /** Takes note of how far a try came that failed. @returns whether it came further than the one before */
+  hasProgressed(error: unknown): boolean {
+    if (!(error instanceof InterruptedRead)) return false;
+    this.#reachedBytes += error.receivedBytes;
+    return true;
+  }
+
+  /** What the caller is told, after the last try. */
+  meaningOf(error: unknown): unknown {
+    if (!this.#isDamaged) return this.#reachedBytes > 0 && isTributaryError(error) ? afterBytes(error, this.#reachedBytes) : error;
+    const { bucket, key } = this.#request;
+    const store = this.#store.name;
+    return new TributaryError('TRB-SOURCE-CORRUPT', `s3://${bucket}/${key} in store ${store} has other bytes than its checksum says`, { store, bucket, key }, { cause: error });
+  }
+
+  #rest(): ReadRequest {
+    const { offset, lengthBytes } = this.#request;
+    return this.#reachedBytes === 0 ? this.#request : { ...this.#request, offset: offset + this.#reachedBytes, lengthBytes: lengthBytes - this.#reachedBytes };
+  }
+
+  /** A view costs as much as a request's bookkeeping, so none is made of what fits already. */
+  #room(): Uint8Array {
+    const { lengthBytes } = this.#request;
+    return this.#reachedBytes === 0 && this.#into.byteLength === lengthBytes ? this.#into : this.#into.subarray(this.#reachedBytes, lengthBytes);
+  }
+}
+
+/** The error, and that so many bytes are in the buffer and right. */
+export function afterBytes({ code, message, context, cause }: TributaryError, receivedBytes: number): TributaryError {
+  return new TributaryError(code, message, { ...context, receivedBytes }, { cause });
+}
