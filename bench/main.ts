@@ -8,6 +8,7 @@ import { dirname, join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { ROOT } from '../scripts/lib/paths.ts';
 import { Processes } from '../scripts/lib/processes.ts';
+import { asUsage, runCommand, UsageError, wholeNumber } from '../scripts/lib/usage.ts';
 import { CONTENDER_NAMES, type Contender, type ContenderName, type Measured } from './contender.ts';
 import { startContender } from './contenders.ts';
 import { findSet, SET_NAMES, totalsOf, type DataSet } from './data-sets.ts';
@@ -55,29 +56,14 @@ function readOptions(args: readonly string[]): Options | null {
     if (found === undefined) throw new UsageError(`there is no ${name}; there are ${known.join(', ')}`);
     return found;
   }));
-  const whole = (name: string, text: string): number => {
-    const value = Number(text);
-    if (!Number.isInteger(value) || value < 1) throw new UsageError(`--${name} is a whole number from 1, not ${text}`);
-    return value;
-  };
   const { quick } = values;
   return {
     sets: (values.sets?.split(',') ?? (quick ? QUICK_SETS : ALL_SETS)).map((name) => asUsage(() => findSet(name))),
     contenders: names(values.contenders, CONTENDER_NAMES, CONTENDER_NAMES.filter((name) => name !== 'sdk' && !(quick && name === 'rclone'))),
     servers: names(values.servers, SERVER_NAMES, SERVER_NAMES),
-    rounds: whole('rounds', values.rounds ?? (quick ? '2' : '5')), seed: whole('seed', values.seed),
+    rounds: wholeNumber('--rounds', values.rounds ?? (quick ? '2' : '5'), 1), seed: wholeNumber('--seed', values.seed, 1),
     json: values.json ?? join(ROOT, 'bench', 'results', `${new Date().toISOString().replaceAll(/[-:]|\.\d+/g, '')}.json`),
   };
-}
-
-class UsageError extends Error {}
-
-function asUsage<T>(work: () => T): T {
-  try {
-    return work();
-  } catch (error) {
-    throw new UsageError((error as Error).message);
-  }
 }
 
 const say = (line: string): void => { process.stdout.write(`${line}\n`); };
@@ -139,12 +125,9 @@ async function writeJson(options: Options, results: readonly SetResult[]): Promi
   await writeFile(options.json, `${JSON.stringify({ schema: 'tributary.bench/1', machine, seed: options.seed, rounds: options.rounds, method: METHOD, results: told, margins: marginsOf(results) }, null, 1)}\n`);
 }
 
-async function main(): Promise<number> {
+async function main(): Promise<number | null> {
   const options = readOptions(process.argv.slice(2));
-  if (!options) {
-    say(USAGE);
-    return 0;
-  }
+  if (!options) return null;
   const closers: (() => Promise<void>)[] = [];
   const processes = new Processes();
   processes.endOnSignals(async () => {
@@ -164,10 +147,4 @@ async function main(): Promise<number> {
   }
 }
 
-try {
-  process.exitCode = await main();
-} catch (error) {
-  if (!(error instanceof UsageError)) throw error;
-  process.stderr.write(`bench: ${error.message}\n${USAGE}\n`);
-  process.exitCode = 2;
-}
+await runCommand('bench', USAGE, main);

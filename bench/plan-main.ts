@@ -12,6 +12,7 @@ import { parseArgs } from 'node:util';
 import type { Client } from '@temporalio/client';
 import type { Logger } from '@temporalio/common';
 import { MockActivityEnvironment } from '@temporalio/testing';
+import { asUsage, runCommand, wholeNumber } from '../scripts/lib/usage.ts';
 import { createActivities } from '../src/activities/index.ts';
 import { specText } from '../src/activities/run-artefacts.ts';
 import { makeStamp } from '../src/core/names.ts';
@@ -21,6 +22,10 @@ import { createRegistry } from '../src/stores/create-registry.ts';
 import { boundHeap } from '../src/workers/heap.ts';
 import { createListedStore, LISTED_BUCKET } from './listed-store.ts';
 import { peakBytesOf } from './usage.ts';
+
+const USAGE = `npm run bench:plan -- [options]
+  --sizes NUMBERS   Keys to plan, in ascending order. Default: 1000000,10000000
+  --help            This text`;
 
 interface Planned { readonly keys: number; readonly seconds: number; readonly peakBytes: number; readonly batches: number; readonly workPages: number; readonly planPages: number }
 
@@ -89,6 +94,14 @@ async function compare(sizes: readonly number[]): Promise<boolean> {
   return isGood;
 }
 
-const { values } = parseArgs({ options: { sizes: { type: 'string', default: '1000000,10000000' }, only: { type: 'string' } } });
-if (values.only === undefined) process.exitCode = await compare(values.sizes.split(',').map(Number)) ? 0 : 1;
-else process.send?.(await plan(Number(values.only)));
+async function main(): Promise<number | null> {
+  const { values } = asUsage(() => parseArgs({
+    options: { sizes: { type: 'string', default: '1000000,10000000' }, only: { type: 'string' }, help: { type: 'boolean', short: 'h', default: false } },
+  }));
+  if (values.help) return null;
+  if (values.only === undefined) return await compare(values.sizes.split(',').map((size) => wholeNumber('each of --sizes', size, 1))) ? 0 : 1;
+  process.send?.(await plan(wholeNumber('--only', values.only, 1)));
+  return 0;
+}
+
+await runCommand('bench:plan', USAGE, main);

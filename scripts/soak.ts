@@ -9,23 +9,20 @@ import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { historyToJSON } from '@temporalio/common/lib/proto-utils.js';
 import pLimit from 'p-limit';
+import { asUsage, runCommand, wholeNumber } from './lib/usage.ts';
 import { seedOf } from '../src/core/random.ts';
 import { startFaultRig, type FaultRig } from '../test/support/fault-rig.ts';
 import { drawSoakPlan } from '../test/support/soak-plan.ts';
 import { describeVerdict, playSoakPlan, type SoakVerdict } from '../test/support/soak-run.ts';
 import { summarizeSoak } from '../test/support/soak-summary.ts';
 
-const { values } = parseArgs({
-  options: { runs: { type: 'string', default: '20' }, seed: { type: 'string', default: '1' }, parallel: { type: 'string', default: '2' }, only: { type: 'string' } },
-});
-const number = (name: string, text: string): number => {
-  const value = Number(text);
-  if (!Number.isInteger(value) || value < 0) throw new Error(`--${name} is a whole number, not ${text}`);
-  return value;
-};
-const seeds = values.only === undefined
-  ? Array.from({ length: number('runs', values.runs) }, (_, run) => seedOf(number('seed', values.seed), run))
-  : [number('only', values.only)];
+const USAGE = `npm run soak -- [options]
+  --runs N       Default: 20
+  --seed N       What the faults of all runs are drawn from. Default: 1
+  --parallel N   Runs at a time. Default: 2
+  --only SEED    One run again, by the seed that is printed with it
+  --help         This text`;
+
 const rigs = new Set<FaultRig>();
 
 /** A rig a run: servers and their logs stay small, and no run can spoil the next. */
@@ -62,13 +59,27 @@ for (const signal of ['SIGINT', 'SIGTERM'] as const) {
   });
 }
 
-const startedMs = Date.now();
-const lane = pLimit(Math.max(1, number('parallel', values.parallel)));
-const verdicts = await Promise.all(seeds.map((seed, index) => lane(async () => {
-  const verdict = await playAlone(seed, `run-${index + 1}`);
-  process.stdout.write(`${String(index + 1).padStart(4)} ${describeVerdict(verdict)}\n`);
-  return verdict;
-})));
-const how = values.only === undefined ? `--runs ${values.runs} --seed ${values.seed}` : `--only ${values.only}`;
-process.stdout.write(`\n${summarizeSoak(verdicts, how, (Date.now() - startedMs) / 1000)}\n`);
-process.exitCode = verdicts.some(({ findings }) => findings.length > 0) ? 1 : 0;
+async function main(): Promise<number | null> {
+  const { values } = asUsage(() => parseArgs({
+    options: {
+      runs: { type: 'string', default: '20' }, seed: { type: 'string', default: '1' }, parallel: { type: 'string', default: '2' }, only: { type: 'string' },
+      help: { type: 'boolean', short: 'h', default: false },
+    },
+  }));
+  if (values.help) return null;
+  const { only } = values;
+  const seed = wholeNumber('--seed', values.seed, 0);
+  const seeds = only === undefined ? Array.from({ length: wholeNumber('--runs', values.runs, 1) }, (_, run) => seedOf(seed, run)) : [wholeNumber('--only', only, 0)];
+  const lane = pLimit(wholeNumber('--parallel', values.parallel, 1));
+  const startedMs = Date.now();
+  const verdicts = await Promise.all(seeds.map((each, index) => lane(async () => {
+    const verdict = await playAlone(each, `run-${index + 1}`);
+    process.stdout.write(`${String(index + 1).padStart(4)} ${describeVerdict(verdict)}\n`);
+    return verdict;
+  })));
+  const how = only === undefined ? `--runs ${values.runs} --seed ${values.seed}` : `--only ${only}`;
+  process.stdout.write(`\n${summarizeSoak(verdicts, how, (Date.now() - startedMs) / 1000)}\n`);
+  return verdicts.some(({ findings }) => findings.length > 0) ? 1 : 0;
+}
+
+await runCommand('soak', USAGE, main);
