@@ -25,7 +25,7 @@ function requestsOf({ port, sourceBucket, targetBucket }: Place) {
   return {
     read: ({ key, etag, offset, isWhole }: Range, lengthBytes: number): UnsignedRequest => ({
       method: 'GET', host, path: `/${sourceBucket}/${key}`, query: [], shape: isWhole ? WHOLE_READ : RANGED_READ,
-      headers: [['if-match', etag], ...(isWhole ? [] : [['range', `bytes=${offset}-${offset + lengthBytes - 1}`] as const])],
+      headers: [['if-match', etag], ...(isWhole ? [['x-amz-checksum-mode', 'ENABLED'] as const] : [['range', `bytes=${offset}-${offset + lengthBytes - 1}`] as const])],
     }),
     // The signer knows no POST by its types; the signature is made alike.
     write: ({ method, key, query, headers, body }: Sending): UnsignedRequest => ({

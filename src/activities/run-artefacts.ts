@@ -32,6 +32,7 @@ export class RunArtefacts {
   readonly #stores: StoreRegistry;
   readonly #shares: RunShares;
   readonly #specs = new Map<string, MergeSpec>();
+  /** By run and plan. */
   readonly #plans = new Map<string, Promise<OpenedPlan>>();
   readonly #pages: PlanPages = new Map();
 
@@ -77,11 +78,13 @@ export class RunArtefacts {
   }
 
   #shared(run: RunRef, planHash: string): Promise<OpenedPlan> {
-    const known = this.#plans.get(planHash);
+    // Another run of the same merge has a plan of the same hash, but artefacts of its own: those of the run before it may be swept.
+    const key = `${run.id} ${run.planStamp} ${planHash}`;
+    const known = this.#plans.get(key);
     if (known) return known;
     const opening = this.#open(run, planHash);
-    keep(this.#plans, planHash, opening);
-    opening.catch(() => this.#plans.delete(planHash));
+    keep(this.#plans, key, opening);
+    opening.catch(() => this.#plans.delete(key));
     return opening;
   }
 
