@@ -38,7 +38,7 @@ describe('the artefacts of runs', () => {
   it('are those of the run that asks, where another run of the same merge has the same plan and was swept', async () => {
     const store = createMemoryStore({ buckets: ['merged'] });
     const clock = createManualClock();
-    const stores = createRegistry({ default: { adapter: 'sdk' } }, { connect: () => store, clock });
+    const stores = createRegistry({ default: { adapter: 'sdk', createOnce: 'yes' } }, { connect: () => store, clock });
     const shares = { allowanceOf: () => new Allowance(clock), begin: () => undefined } as unknown as RunShares;
     const artefacts = new RunArtefacts(stores, shares);
     const { signal } = new AbortController();
