@@ -129,4 +129,15 @@ describe('dev', () => {
     await until(() => fetch(`${s3.endpoint}/health`).then(() => true, () => false), (answers) => !answers);
     await expect(bare('runs', '--address', temporal.address)).resolves.toMatchObject({ code: 5 });
   });
+
+  it('leaves no server running where Ctrl-C is pressed twice', async () => {
+    const dev = rig().startCli(['dev', '--ephemeral', '--port', '0', '--ui-port', '0', '--s3-port', '0', '-o', 'jsonl'], NOTHING);
+    const [line] = await dev.printed(/^\{.*\}$/m);
+    const { temporal, s3 } = JSON.parse(line) as { temporal: { ui: string }; s3: { endpoint: string } };
+    dev.kill('SIGINT');
+    await dev.printed(/stopping/);
+    dev.kill('SIGINT');
+    await dev.ended;
+    for (const url of [`${s3.endpoint}/health`, temporal.ui]) await until(() => fetch(url).then(() => true, () => false), (answers) => !answers);
+  });
 });

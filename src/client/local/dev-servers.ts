@@ -1,14 +1,15 @@
 /**
  * The two servers of `tributary dev`: starts them on one folder of data, tells other commands of them, and stops them.
  *
- * Invariants: one folder has one `dev` at a time; what a `dev` that was killed left running is stopped before the next one starts.
+ * Invariants: one folder has one `dev` at a time; however `dev` ends by itself, its servers do not outlive it; what a `dev` that was killed left
+ * running is stopped before the next one starts, and said so until it is gone.
  */
 import { mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Environment } from '../../config/environment.ts';
 import { TributaryError } from '../../contracts/errors.ts';
 import { ensureTemporalBinary, ensureVersitygwBinary } from '../services/ensure-program.ts';
-import { runsProgram, stopProcess } from '../services/managed-process.ts';
+import { killProcess, runsProgram, stopProcess } from '../services/managed-process.ts';
 import { startTemporal, type TemporalServer } from '../services/temporal.ts';
 import { startVersitygw, type S3Server } from '../services/versitygw.ts';
 import { listDevs, withLock, writeState, type DevState } from './state.ts';
@@ -62,11 +63,15 @@ export async function startDevServers(options: DevOptions): Promise<DevServers> 
       s3: { pid: s3.value.pid, program: s3Binary, endpoint: s3.value.endpoint, region: s3.value.region, ...KEYS },
     };
     await writeState(path, state);
+    // A second Ctrl-C ends this process at once, in the middle of `stop` too.
+    const killAll = (): void => { for (const { pid } of [temporal.value, s3.value]) killProcess(pid); };
+    process.once('exit', killAll);
     return {
       temporal: temporal.value, s3: s3.value,
       stop: async () => {
-        await rm(path, { force: true });
         await Promise.all([temporal.value.stop(), s3.value.stop()]);
+        process.off('exit', killAll);
+        await rm(path, { force: true });
       },
     };
   });

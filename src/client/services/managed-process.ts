@@ -80,6 +80,11 @@ export async function stopProcess(pid: number, graceMs = TERM_GRACE_MS): Promise
   while (isAlive(pid) && Date.now() < goneMs) await sleep(25);
 }
 
+/** Ends it at once, without waiting: for a process that is about to end itself. */
+export function killProcess(pid: number): void {
+  if (isAlive(pid)) signalGroup(pid, 'SIGKILL');
+}
+
 function signalGroup(pid: number, signal: NodeJS.Signals): void {
   try {
     process.kill(-pid, signal);
