@@ -14,8 +14,11 @@ const BLOCK_ROWS = 1000;
 /** Pages in memory at once: neighbouring batches read the same pages. A page of 50,000 rows takes about 10 MB. */
 const PAGES_KEPT = 3;
 
-/** Pages that are kept, by their hashes; the first is the oldest. */
-export type PlanPages = Map<string, Promise<readonly PlanRow[]>>;
+/**
+ * Pages that are kept, each for the plan that names it; the first is the oldest. Not by their hashes: another run of the same sources has the
+ * same pages, but reads its own, from a store that may be away and within limits of its own, and nobody is to wait or fail with it.
+ */
+export type PlanPages = Map<PlanPageRef, Promise<readonly PlanRow[]>>;
 
 export class PlanReader {
   readonly #plan: Pick<SealedPlan, 'pages'>;
@@ -47,11 +50,11 @@ export class PlanReader {
   }
 
   #page(page: PlanPageRef): Promise<readonly PlanRow[]> {
-    const known = this.#pages.get(page.hash);
+    const known = this.#pages.get(page);
     if (known) return known;
     const loading = this.#load(`plan/${page.hash}.ndjson.gz`, page.hash).then((bytes) => parsePlanPage(bytes, page));
-    this.#pages.set(page.hash, loading);
-    loading.catch(() => this.#pages.delete(page.hash));
+    this.#pages.set(page, loading);
+    loading.catch(() => this.#pages.delete(page));
     for (const oldest of this.#pages.keys()) {
       if (this.#pages.size <= PAGES_KEPT) break;
       this.#pages.delete(oldest);

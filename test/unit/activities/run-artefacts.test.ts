@@ -3,23 +3,24 @@ import { describe, expect, it } from '@jest/globals';
 import type { RunRef } from '../../../src/contracts/activities.ts';
 import type { MergeSpec } from '../../../src/contracts/merge.ts';
 import type { PlanRow, SealedPlan } from '../../../src/contracts/plan.ts';
-import { planPrefix, RunArtefacts, specHash, specText } from '../../../src/activities/run-artefacts.ts';
+import { planPrefix, RunArtefacts, specHash, specText, type OpenedPlan } from '../../../src/activities/run-artefacts.ts';
 import type { RunShares } from '../../../src/activities/run-shares.ts';
 import { Allowance } from '../../../src/stores/allowance.ts';
 import { contentHash, putArtefact } from '../../../src/stores/artefacts.ts';
 import { createRegistry } from '../../../src/stores/create-registry.ts';
+import { createGate } from '../../support/gate.ts';
 import { createManualClock } from '../../support/manual-clock.ts';
 import { createMemoryStore, type MemoryStore } from '../../support/memory-store.ts';
 
 const place = { store: 'default', bucket: 'merged', prefix: 'app/' };
-const spec = { source: { ...place, bucket: 'logs' }, target: place, limits: {} } as unknown as MergeSpec;
+const mergeInto = (store: string): MergeSpec => ({ source: { ...place, bucket: 'logs' }, target: { ...place, store }, limits: {} }) as unknown as MergeSpec;
 const ROWS: readonly PlanRow[] = [['app/a.log', 3, '"a"', 1], ['app/b.log', 4, '"b"', 2]];
 
-/** Writes what PLAN leaves of a run: every run of the same merge has the same hashes. */
-async function planned(store: MemoryStore, stamp: string): Promise<{ readonly run: RunRef; readonly planHash: string }> {
+/** Writes what PLAN leaves of a run: every run of the same merge has the same hashes, and every run of the same sources the same pages. */
+async function planned(store: MemoryStore, stamp: string, spec = mergeInto('default')): Promise<{ readonly run: RunRef; readonly planHash: string }> {
   const run: RunRef = {
     id: `run-${stamp}`, stamp, startedMs: 1, specHash: specHash(spec), planStamp: stamp, createOnce: true,
-    control: { store: 'default', bucket: 'merged', prefix: `app/_tributary/runs/${stamp}/` },
+    control: { store: spec.target.store, bucket: 'merged', prefix: `app/_tributary/runs/${stamp}/` },
   };
   const put = async (name: string, bytes: Buffer): Promise<void> => putArtefact(store, { bucket: 'merged', key: `${planPrefix(spec, run)}${name}` }, bytes);
   const page = gzipSync(ROWS.map((row) => `${JSON.stringify(row)}\n`).join(''));
@@ -34,22 +35,53 @@ async function planned(store: MemoryStore, stamp: string): Promise<{ readonly ru
   return { run, planHash: contentHash(text) };
 }
 
+function artefactsOf(storesByName: Readonly<Record<string, MemoryStore>>): RunArtefacts {
+  const clock = createManualClock();
+  const configs = Object.fromEntries(Object.keys(storesByName).map((name) => [name, { adapter: 'sdk', createOnce: 'yes' } as const]));
+  const stores = createRegistry(configs, { connect: (name) => storesByName[name] ?? createMemoryStore(), clock });
+  return new RunArtefacts(stores, { allowanceOf: () => new Allowance(clock), begin: () => undefined } as unknown as RunShares);
+}
+
+async function rowsOf({ reader }: OpenedPlan): Promise<PlanRow[]> {
+  const rows: PlanRow[] = [];
+  for await (const block of reader.rows(0, ROWS.length)) rows.push(...block.map(({ source }) => source));
+  return rows;
+}
+
 describe('the artefacts of runs', () => {
   it('are those of the run that asks, where another run of the same merge has the same plan and was swept', async () => {
     const store = createMemoryStore({ buckets: ['merged'] });
-    const clock = createManualClock();
-    const stores = createRegistry({ default: { adapter: 'sdk', createOnce: 'yes' } }, { connect: () => store, clock });
-    const shares = { allowanceOf: () => new Allowance(clock), begin: () => undefined } as unknown as RunShares;
-    const artefacts = new RunArtefacts(stores, shares);
+    const artefacts = artefactsOf({ default: store });
     const { signal } = new AbortController();
     const first = await planned(store, '20260102T030405Z-00000001');
     const second = await planned(store, '20260102T030405Z-00000002');
     expect(second.planHash).toBe(first.planHash);
     await artefacts.plan(first.run, first.planHash, signal);
-    for (const { key } of (await store.list({ bucket: 'merged', prefix: planPrefix(spec, first.run) })).objects) await store.delete({ bucket: 'merged', key });
-    const { reader } = await artefacts.plan(second.run, second.planHash, signal);
-    const rows: PlanRow[] = [];
-    for await (const block of reader.rows(0, 2)) rows.push(...block.map(({ source }) => source));
-    expect(rows).toEqual(ROWS);
+    for (const { key } of (await store.list({ bucket: 'merged', prefix: first.run.control.prefix })).objects) await store.delete({ bucket: 'merged', key });
+    expect(await rowsOf(await artefacts.plan(second.run, second.planHash, signal))).toEqual(ROWS);
+  });
+
+  it('come from the store of the run that asks, where another run waits for the same page and its store is away', async () => {
+    const asked = createGate();
+    const back = createGate();
+    const away = createMemoryStore({
+      buckets: ['merged'],
+      onCall: async ({ operation, key = '' }) => {
+        if (operation !== 'get' || !key.endsWith('.ndjson.gz')) return undefined;
+        asked.open();
+        await back.opened;
+        return undefined;
+      },
+    });
+    const there = createMemoryStore({ buckets: ['merged'] });
+    const artefacts = artefactsOf({ away, there });
+    const { signal } = new AbortController();
+    const first = await planned(away, '20260102T030405Z-00000001', mergeInto('away'));
+    const second = await planned(there, '20260102T030405Z-00000002', mergeInto('there'));
+    const waiting = rowsOf(await artefacts.plan(first.run, first.planHash, signal));
+    await asked.opened;
+    expect(await rowsOf(await artefacts.plan(second.run, second.planHash, signal))).toEqual(ROWS);
+    back.open();
+    expect(await waiting).toEqual(ROWS);
   });
 });
