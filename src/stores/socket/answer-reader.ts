@@ -76,14 +76,14 @@ export class AnswerReader {
    * @throws MalformedAnswer, and what `place` throws
    */
   take(lengthBytes: number): boolean {
+    if (this.#phase === 'rest') throw new MalformedAnswer('the server sent bytes that nobody asked for');
     this.#answered = true;
     if (this.#phase === 'fixed') {
       this.#filledBytes += lengthBytes;
       return this.#filledBytes === this.#target.byteLength;
     }
     if (this.#phase === 'decode') return this.#decode(this.#scratch.subarray(0, lengthBytes));
-    if (this.#phase === 'head') return this.#takeHead(lengthBytes);
-    throw new MalformedAnswer('the server sent bytes that nobody asked for');
+    return this.#takeHead(lengthBytes);
   }
 
   /** The connection has ended. @returns whether that is the end of a whole answer */

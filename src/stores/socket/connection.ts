@@ -166,8 +166,10 @@ export class Connection {
       if (this.#reader.take(lengthBytes)) this.#finish();
       else if (this.#reader.inBody) this.#setTimeout(this.#timeouts.idleBodyMs);
     } catch (error) {
-      if (error instanceof MalformedAnswer) this.#fail('malformed', 'MALFORMED_ANSWER', error.message, error);
-      else this.#abandon(error);
+      if (!(error instanceof MalformedAnswer)) this.#abandon(error);
+      else if (this.#reader.answered) this.#fail('malformed', 'MALFORMED_ANSWER', error.message, error);
+      // What came before the request was sent says nothing about it, but that the server has given the connection up.
+      else this.#fail('broken', 'ECONNRESET', error.message, error);
     }
   }
 

@@ -1,8 +1,18 @@
-import { describe, expect, it } from '@jest/globals';
+import { describe, expect, it, jest } from '@jest/globals';
+import { createGate } from '../../support/gate.ts';
 import { answering, collect, EMPTY, failureOf, OK, textOf, useHttpRig } from '../../support/http-rig.ts';
 import { turn, until, type Peer } from '../../support/scripted-server.ts';
 
 const rig = useHttpRig();
+
+/** Asks, and holds back what is done at the end of this turn of the event loop. */
+function holdingTurn<T>(ask: () => T): { readonly outcome: T; readonly endTurn: () => void } {
+  const held: (() => void)[] = [];
+  const spy = jest.spyOn(globalThis, 'setImmediate').mockImplementation((action: () => void) => held.push(action) as unknown as NodeJS.Immediate);
+  const outcome = ask();
+  spy.mockRestore();
+  return { outcome, endTurn: () => { for (const action of held) action(); } };
+}
 
 describe('HttpClient: what breaks', () => {
   const answer = 'HTTP/1.1 200 OK\r\nContent-Length: 12\r\n\r\nhello, world';
@@ -82,6 +92,28 @@ describe('HttpClient: what breaks', () => {
     expect((await Promise.all([rig.ask(), rig.ask()])).map(textOf)).toEqual(['hello', 'hello']);
     expect(rig.server.accepted()).toBe(3);
   });
+
+  for (const idempotent of [true, false]) {
+    it(`takes what comes before a request is sent for no answer to it, but for the end of the connection: it is ${idempotent ? 'sent on another' : 'known not to be answered'}`, async () => {
+      const [late, closed] = [createGate(), createGate()];
+      await rig.start(async (peer) => {
+        if (peer.index > 0) return answering(OK)(peer);
+        await peer.request();
+        await peer.send(OK);
+        await late.opened;
+        await peer.send('HTTP/1.1 408 Request Timeout\r\nConnection: close\r\nContent-Length: 4\r\n\r\nlate');
+        await peer.gone();
+        closed.open();
+      });
+      await rig.ask();
+      const { outcome, endTurn } = holdingTurn(() => rig.ask({ idempotent }).then(textOf, (error: unknown) => error));
+      late.open();
+      await closed.opened;
+      endTurn();
+      if (idempotent) expect(await outcome).toBe('hello');
+      else expect(await outcome).toMatchObject({ kind: 'broken', code: 'ECONNRESET', answered: false });
+    });
+  }
 
   it('does not risk a request that must not be sent twice on a connection that was free for long', async () => {
     await rig.start(answering(OK, OK), { maxSockets: 1 });
