@@ -36,16 +36,14 @@ export function receive(body: Readable, into: Uint8Array, lengthBytes: number, s
       into.set(chunk, receivedBytes);
       receivedBytes += chunk.byteLength;
     });
-    body.on('end', () => {
+    // Where every byte is there nothing is left to be asked for, however the stream ends: one in chunks may break before it says that it has ended.
+    const end = (problem: unknown): void => {
       if (receivedBytes === lengthBytes) settle(resolve);
-      else fail(broken(`the body ended after ${receivedBytes} of ${lengthBytes} bytes`, receivedBytes));
-    });
-    body.on('error', (error) => {
-      fail(broken(error, receivedBytes));
-    });
-    body.on('close', () => {
-      fail(broken(`the body ended after ${receivedBytes} of ${lengthBytes} bytes`, receivedBytes));
-    });
+      else fail(broken(problem ?? `the body ended after ${receivedBytes} of ${lengthBytes} bytes`, receivedBytes));
+    };
+    body.on('end', end);
+    body.on('error', end);
+    body.on('close', end);
     if (signal?.aborted) onAbort();
     else signal?.addEventListener('abort', onAbort, { once: true });
   });

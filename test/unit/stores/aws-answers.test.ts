@@ -81,6 +81,13 @@ describe('reads', () => {
     }
   });
 
+  it('are whole where the connection breaks behind the last byte, before a chunked body says that it has ended', async () => {
+    const { store } = await answering('HTTP/1.1 206 Partial Content\r\nETag: "v1"\r\nContent-Range: bytes 2-6/10\r\nConnection: close\r\nTransfer-Encoding: chunked\r\n\r\n5\r\n23456\r\n');
+    const into = Buffer.alloc(5, '.');
+    expect(await outcome(store.readInto(source, into))).toBe('ok');
+    expect(into.toString()).toBe('23456');
+  });
+
   it('do not write beyond what was asked for where a chunked body goes on', async () => {
     const { store } = await answering('HTTP/1.1 206 Partial Content\r\nETag: "v1"\r\nContent-Range: bytes 2-6/10\r\nTransfer-Encoding: chunked\r\n\r\na\r\n0123456789\r\n0\r\n\r\n');
     const into = Buffer.alloc(10, '.');
