@@ -141,14 +141,14 @@ export class BatchAttempt {
   }
 
   async #read(reservation: Reservation): Promise<void> {
-    const { spec, batch, plan, records, limits, source, onError, deadline, maySplit, clock } = this.#options;
+    const { spec, batch, plan, records, limits, source, slab, onError, deadline, maySplit, clock } = this.#options;
     const halt = this.#halt.signal;
     const reading = { spec, batch, plan, records: await records.failures(this.#cutOff.signal) };
     const adopted = await adoptChunks(reading, this.#ahead, (group, chunk) => this.#object(group, chunk), this.#opener, this.#without);
     this.#ahead = adopted.map(({ open }) => open);
     halt.throwIfAborted();
     const prefetch = new Prefetch({
-      store: source.store, bucket: spec.source.bucket, reservation, downloads: limits.downloads ?? DOWNLOADS,
+      store: source.store, bucket: spec.source.bucket, reservation, scanner: slab.scanner, downloads: limits.downloads ?? DOWNLOADS,
       bytesPerSecond: limits.bytesPerSecond, decode: spec.compression.input === 'auto', keepFree: denseSlots(spec.partBytes),
       items: readingList({ ...reading, from: this.#from.low, untilGroup: this.#untilGroup, adopted }),
     });

@@ -104,9 +104,9 @@ export class ChunkWriter {
     return this.#forming.sizeBytes;
   }
 
-  /** Takes over the piece's reference. `piece` is at most `roomBytes` long, and ends at `mark`. */
-  push(piece: Piece, mark: Mark): void {
-    this.#forming.push(piece);
+  /** Takes over the piece's reference. `piece` is at most `roomBytes` long, and ends at `mark`. @param sum its CRC32, where that is known */
+  push(piece: Piece, mark: Mark, sum?: number): void {
+    this.#forming.push(piece, sum);
     this.#mark = mark;
   }
 

@@ -14,7 +14,7 @@ import type { MergeSpec } from '../contracts/merge.ts';
 import { addEnded, withSource, type Defect, type Ended } from '../core/ended.ts';
 import type { LineScanner } from '../core/lines.ts';
 import type { ChunkWriter, Mark } from './chunk-writer.ts';
-import { HOT_BYTES } from './forming-part.ts';
+import { HOT_BYTES, type Block } from './landing.ts';
 import type { ReadingPoint } from './ledger.ts';
 import type { SourceStretch } from './reading-list.ts';
 import { Restart } from './restart.ts';
@@ -212,14 +212,13 @@ export class Cutter {
   #cut(piece: Piece, from: number): number {
     let start = from;
     for (let writer = this.#writer; writer && start < piece.end; writer = this.#writer) {
-      const step = Math.min(piece.end, start + writer.roomBytes, start + HOT_BYTES);
-      const { cut, lines } = this.#measure(writer.mark, start, step);
+      const { step, known } = nextStep(piece, start, start + writer.roomBytes);
+      const { cut, lines } = this.#measure(writer.mark, start, step, known);
       const end = cut ?? step;
       this.#move(start, end);
       piece.slot.retain();
-      writer.push({ ...piece, start, end }, {
-        at: this.#at, lines: writer.mark.lines + lines, bytes: writer.mark.bytes + (end - start), tail: this.#tail, ended: this.#ended,
-      });
+      const mark = { at: this.#at, lines: writer.mark.lines + lines, bytes: writer.mark.bytes + (end - start), tail: this.#tail, ended: this.#ended };
+      writer.push({ slot: piece.slot, bytes: piece.bytes, start, end }, mark, cut === null ? known?.crc32 : undefined);
       start = end;
       if (cut !== null) {
         this.#writer = null;
@@ -237,17 +236,18 @@ export class Cutter {
   }
 
   /** Lines in `[start, end)`, and where the chunk ends inside it, if it does. */
-  #measure(chunk: Mark, start: number, end: number): { readonly cut: number | null; readonly lines: number } {
+  #measure(chunk: Mark, start: number, end: number, known: Block | undefined): { readonly cut: number | null; readonly lines: number } {
     const scanner = this.#scanner;
+    const count = (): number => known?.lines ?? scanner.count(start, end);
     if ('lines' in this.#chunk) {
       const wanted = this.#chunk.lines - chunk.lines;
-      const lines = scanner.count(start, end);
+      const lines = count();
       return lines < wanted ? { cut: null, lines } : { cut: scanner.nth(start, end, wanted), lines: wanted };
     }
     /** Bytes that the chunk takes before a line end may be its last. */
     const before = Math.max(0, this.#chunk.bytes - 1 - chunk.bytes);
     const cut = before < end - start ? scanner.nth(start + before, end, 1) : -1;
-    return cut === -1 ? { cut: null, lines: scanner.count(start, end) } : { cut, lines: scanner.count(start, cut) };
+    return cut === -1 ? { cut: null, lines: count() } : { cut, lines: scanner.count(start, cut) };
   }
 
   #move(start: number, end: number): void {
@@ -255,4 +255,13 @@ export class Cutter {
     const lineEnd = this.#scanner.last(start, end);
     this.#tail = lineEnd === -1 ? this.#tail + (end - start) : end - lineEnd;
   }
+}
+
+/** How far to look next: up to `limit`, and over a block that is known already, or else up to where one begins. */
+function nextStep(piece: Piece, start: number, limit: number): { readonly step: number; readonly known: Block | undefined } {
+  const end = Math.min(piece.end, limit);
+  const block = piece.landing?.next(start);
+  if (block?.start === start && block.end <= end) return { step: block.end, known: block };
+  const border = !block ? end : block.start > start ? block.start : block.end;
+  return { step: Math.min(end, border, start + HOT_BYTES), known: undefined };
 }

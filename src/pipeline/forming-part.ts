@@ -6,11 +6,10 @@
  */
 import { crc32 } from '@node-rs/crc32';
 import { TributaryError } from '../contracts/errors.ts';
+import { combineCrc32 } from '../core/crc32.ts';
 import type { Body } from '../stores/object-store.ts';
+import { HOT_BYTES } from './landing.ts';
 import type { Piece } from './slab.ts';
-
-/** Bytes that are counted and summed in one go: what fits the cache of a core. */
-export const HOT_BYTES = 256 * 1024;
 
 export class FormingPart {
   readonly #pieces: Piece[] = [];
@@ -24,8 +23,9 @@ export class FormingPart {
     return this.#sizeBytes;
   }
 
-  /** Takes over the piece's reference. */
-  push(piece: Piece): void {
+  /** Takes over the piece's reference. @param sum its CRC32, where that is known */
+  push(piece: Piece, sum?: number): void {
+    if (sum !== undefined) this.#sum();
     const last = this.#pieces.at(-1);
     if (last && last.slot === piece.slot && last.end === piece.start) {
       this.#pieces[this.#pieces.length - 1] = { ...last, end: piece.end };
@@ -33,8 +33,10 @@ export class FormingPart {
     } else {
       this.#pieces.push(piece);
     }
-    this.#sizeBytes += piece.end - piece.start;
-    if (this.#sizeBytes - this.#summedBytes >= HOT_BYTES) this.#sum();
+    const lengthBytes = piece.end - piece.start;
+    this.#sizeBytes += lengthBytes;
+    if (sum !== undefined) this.#takeSum(sum, lengthBytes);
+    else if (this.#sizeBytes - this.#summedBytes >= HOT_BYTES) this.#sum();
   }
 
   /** Lets go of the last `sizeBytes`. */
@@ -62,6 +64,15 @@ export class FormingPart {
 
   release(): void {
     for (const piece of this.#pieces.splice(0)) piece.slot.release();
+  }
+
+  /** The last `lengthBytes` are summed already. */
+  #takeSum(sum: number, lengthBytes: number): void {
+    this.#crc32 = combineCrc32(this.#crc32, sum, lengthBytes);
+    this.#summedBytes = this.#sizeBytes;
+    const index = this.#pieces.length - 1;
+    const last = this.#pieces[index];
+    this.#summedTo = { piece: index, bytes: last ? last.end - last.start : 0 };
   }
 
   #sum(): void {

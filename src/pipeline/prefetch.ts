@@ -10,10 +10,12 @@
  */
 import { isTributaryError, type TributaryError } from '../contracts/errors.ts';
 import { encodingOf, type Encoding } from '../core/keys.ts';
+import type { LineScanner } from '../core/lines.ts';
 import type { ObjectStore } from '../stores/object-store.ts';
 import { Fifo } from './fifo.ts';
+import { Landing } from './landing.ts';
 import type { Jump, ReadingItem, SourceStretch } from './reading-list.ts';
-import { SLOT_BYTES, viewOf, type Piece, type Reservation, type Slot } from './slab.ts';
+import { IN_PLACE_BYTES, SLOT_BYTES, viewOf, type Piece, type Reservation, type Slot } from './slab.ts';
 import { orAborted } from './waiting.ts';
 
 /** Ranges of large sources; small ones are read whole. */
@@ -58,6 +60,8 @@ export interface PrefetchOptions {
   readonly store: ObjectStore;
   readonly bucket: string;
   readonly reservation: Reservation;
+  /** Of the memory that the reservation is of. */
+  readonly scanner: LineScanner;
   readonly items: AsyncGenerator<readonly ReadingItem[]>;
   readonly downloads: number;
   /** Limit of the run; null: none. */
@@ -188,7 +192,7 @@ export class Prefetch {
   }
 
   async #feed(): Promise<void> {
-    const { items, decode } = this.#options;
+    const { items, decode, scanner } = this.#options;
     for (;;) {
       const next = await orAborted(items.next(), this.#closing.signal);
       if (next.done === true) return;
@@ -207,7 +211,7 @@ export class Prefetch {
           if (this.#broken.has(item)) break;
           const piece = this.#inSlot(lengthBytes) ?? await this.#inNewSlot(item, lengthBytes);
           if (!piece) break;
-          this.#start(item, offset, piece);
+          this.#start(item, offset, encoding === 'plain' && lengthBytes >= IN_PLACE_BYTES ? { ...piece, landing: new Landing(piece, scanner) } : piece);
           offset += lengthBytes;
         }
         this.#push({ kind: 'end', stretch: item });
@@ -232,7 +236,7 @@ export class Prefetch {
     const lengthBytes = piece.end - piece.start;
     const request = { bucket, key: stretch.key, ifMatch: stretch.etag, offset, lengthBytes, sizeBytes: stretch.sizeBytes };
     try {
-      await store.readInto(request, viewOf(piece), { signal: this.#closing.signal });
+      await store.readInto(request, viewOf(piece), { signal: this.#closing.signal, landed: piece.landing?.landed });
       this.#arrivals += 1;
       fetch.end = { piece, broken: null };
     } catch (error) {

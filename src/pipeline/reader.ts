@@ -18,10 +18,8 @@ import type { SourceStretch } from './reading-list.ts';
 import { Restart } from './restart.ts';
 import type { RunRecords } from './run-records.ts';
 import { prefixCrc32, salvage, type SalvageOptions } from './salvage.ts';
-import { SLOT_BYTES, viewOf, type Piece } from './slab.ts';
+import { IN_PLACE_BYTES, viewOf, type Piece } from './slab.ts';
 import type { Delay } from './waiting.ts';
-
-const IN_PLACE_BYTES = SLOT_BYTES / 2;
 
 export interface ReaderOptions {
   readonly source: MergeSpec['source'];

@@ -9,9 +9,12 @@
  */
 import { TributaryError } from '../contracts/errors.ts';
 import { createLineScanner, type LineScanner } from '../core/lines.ts';
+import type { Landing } from './landing.ts';
 
 /** A whole small source, or one range of a large one, fits a slot. */
 export const SLOT_BYTES = 8 * 2 ** 20;
+/** What fills at least this much of a slot is left where it landed; see `slotsPerCall`. */
+export const IN_PLACE_BYTES = SLOT_BYTES / 2;
 const WASM_PAGE_BYTES = 65_536;
 
 export class Slot {
@@ -58,6 +61,8 @@ export interface Piece {
   readonly end: number;
   /** All of the slab's memory. */
   readonly bytes: Uint8Array;
+  /** What was found out about it as it landed. */
+  readonly landing?: Landing;
 }
 
 /** The bytes of a piece as a view on them. */

@@ -12,6 +12,14 @@ import type { OutputOptions } from '../contracts/merge.ts';
 
 export interface CallOptions { readonly signal?: AbortSignal | undefined }
 
+export interface ReadOptions extends CallOptions {
+  /**
+   * Told of bytes that were written into `into`, right after they were: by offsets `[start, end)` into the memory that `into` is a view of.
+   * In order and without gaps from the start; what is written once more is told once more.
+   */
+  readonly landed?: ((start: number, end: number) => void) | undefined;
+}
+
 export interface ObjectRef { readonly bucket: string; readonly key: string }
 
 export interface ListRequest {
@@ -146,7 +154,7 @@ export interface ObjectStore {
    * Reads a range into `into`, which has room for it; the bytes land there and nowhere else. Resolves when all of it has arrived.
    * @throws TRB-SOURCE-CHANGED (412), TRB-SOURCE-GONE (404), TRB-SOURCE-DENIED (403); InterruptedRead when it breaks after its first byte
    */
-  readInto(request: ReadRequest, into: Uint8Array, options?: CallOptions): Promise<ReadResult>;
+  readInto(request: ReadRequest, into: Uint8Array, options?: ReadOptions): Promise<ReadResult>;
 
   /** A whole small object, for control artefacts. @throws TRB-NO-SUCH-KEY; TRB-STORE-FAULT where it is larger than `maxBytes` (default 64 MiB) */
   get(ref: ObjectRef, options?: CallOptions & { readonly maxBytes?: number }): Promise<Buffer>;

@@ -8,18 +8,18 @@ import { crc32 } from '@node-rs/crc32';
 import { isTributaryError, TributaryError } from '../contracts/errors.ts';
 import type { Allowance } from './allowance.ts';
 import { wrongAnswer } from './classify.ts';
-import { InterruptedRead, type CallOptions, type ObjectStore, type ReadRequest, type ReadResult } from './object-store.ts';
+import { InterruptedRead, type ObjectStore, type ReadOptions, type ReadRequest, type ReadResult } from './object-store.ts';
 
 export class Reading {
   readonly #store: ObjectStore;
   readonly #allowance: Allowance;
   readonly #request: ReadRequest;
   readonly #into: Uint8Array;
-  readonly #options: CallOptions;
+  readonly #options: ReadOptions;
   #reachedBytes = 0;
   #isDamaged = false;
 
-  constructor(store: ObjectStore, allowance: Allowance, request: ReadRequest, into: Uint8Array, options: CallOptions) {
+  constructor(store: ObjectStore, allowance: Allowance, request: ReadRequest, into: Uint8Array, options: ReadOptions) {
     this.#store = store;
     this.#allowance = allowance;
     this.#request = request;

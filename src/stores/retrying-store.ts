@@ -17,7 +17,7 @@ import { Allowance } from './allowance.ts';
 import { classifyStoreError, isThrottle, type FailedCall } from './classify.ts';
 import type { Clock } from './clock.ts';
 import type { Governor } from './governor.ts';
-import type { CallOptions, CompleteRequest, ObjectStore, PartRequest, PutRequest, ReadRequest, ReadResult } from './object-store.ts';
+import type { CallOptions, CompleteRequest, ObjectStore, PartRequest, PutRequest, ReadOptions, ReadRequest, ReadResult } from './object-store.ts';
 import { OPERATIONS, type StoreOperation } from './operations.ts';
 import { afterBytes, Reading } from './reading.ts';
 import { whyNotRepeated, whyRefused, type Asking } from './refused-write.ts';
@@ -113,12 +113,12 @@ class Session {
   }
 
   /** A range of an object is read in steps where bytes are limited. What is read whole is not: its checksum could not be seen. */
-  #readInto(request: ReadRequest, into: Uint8Array, options: CallOptions): Promise<ReadResult> {
+  #readInto(request: ReadRequest, into: Uint8Array, options: ReadOptions): Promise<ReadResult> {
     const stepBytes = request.lengthBytes < request.sizeBytes ? this.#allowance.stepBytes : Infinity;
     return request.lengthBytes <= stepBytes ? this.#readAtOnce(request, into, options) : this.#readInSteps(request, into, options, stepBytes);
   }
 
-  async #readInSteps(request: ReadRequest, into: Uint8Array, options: CallOptions, stepBytes: number): Promise<ReadResult> {
+  async #readInSteps(request: ReadRequest, into: Uint8Array, options: ReadOptions, stepBytes: number): Promise<ReadResult> {
     for (let from = 0; from < request.lengthBytes; from += stepBytes) {
       const step = { ...request, offset: request.offset + from, lengthBytes: Math.min(stepBytes, request.lengthBytes - from) };
       try {
@@ -130,7 +130,7 @@ class Session {
     return {};
   }
 
-  #readAtOnce(request: ReadRequest, into: Uint8Array, options: CallOptions): Promise<ReadResult> {
+  #readAtOnce(request: ReadRequest, into: Uint8Array, options: ReadOptions): Promise<ReadResult> {
     const allowance = this.#allowance;
     const reading = new Reading(this.#inner, allowance, request, into, options);
     const read = (): Promise<ReadResult> => this.#withRetries('readInto', request, options, reading);

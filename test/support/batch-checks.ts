@@ -7,6 +7,7 @@ import type { ChunkRow } from '../../src/contracts/records.ts';
 import { groupOf } from '../../src/core/keys.ts';
 import { countLines } from '../../src/core/lines.ts';
 import { createRandom, seedOf } from '../../src/core/random.ts';
+import type { PartRequest } from '../../src/stores/object-store.ts';
 import { SOURCE_BUCKET, TARGET_BUCKET, type Rig } from './batch-rig.ts';
 import { checkMerged } from './invariants.ts';
 
@@ -125,12 +126,9 @@ export function checkRequests(rig: Rig): string[] {
     .map(([key, sizeBytes]) => `${gets.get(key) ?? 0} GETs of ${key} with ${sizeBytes} bytes`);
 }
 
-/** How often parts and objects were sent, by key. */
-export function sentParts(rig: Rig): number {
-  return rig.store.log.filter(({ operation, bucket }) => operation === 'uploadPart' && bucket === TARGET_BUCKET).length;
-}
-
-/** Parts that a merge without any trouble sends. */
-export function leastParts(rig: Rig, outputs: ReadonlyMap<string, Buffer>): number {
-  return [...outputs.values()].map((bytes) => (bytes.length > rig.spec.partBytes ? Math.ceil(bytes.length / rig.spec.partBytes) : 0)).reduce((a, b) => a + b, 0);
+/** How many parts were sent that had been sent before. */
+export function repeatedParts(rig: Rig): number {
+  const parts = rig.store.log.filter(({ operation, bucket }) => operation === 'uploadPart' && bucket === TARGET_BUCKET)
+    .map(({ key = '', request }) => `${key} ${(request as PartRequest).partNumber}`);
+  return parts.length - new Set(parts).size;
 }

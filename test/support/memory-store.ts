@@ -11,7 +11,7 @@ import type { OutputOptions } from '../../src/contracts/merge.ts';
 import { classifyStoreError } from '../../src/stores/classify.ts';
 import {
   InterruptedRead, type Body, type CallOptions, type CompleteRequest, type ListPage, type ListRequest, type ObjectRef, type ObjectStore, type OpenUpload,
-  type PartRequest, type PutRequest, type ReadRequest, type ReadResult, type StoredObject, type UploadedPart,
+  type PartRequest, type PutRequest, type ReadOptions, type ReadRequest, type ReadResult, type StoredObject, type UploadedPart,
 } from '../../src/stores/object-store.ts';
 import { type StoreOperation } from '../../src/stores/operations.ts';
 import { listingOf } from './memory-listing.ts';
@@ -28,9 +28,9 @@ export interface StoreCall {
 
 /**
  * What a hook makes of a call: nothing; an error instead of acting; acting, and then an answer that is lost; a read that breaks
- * after so many bytes of the range.
+ * after so many bytes of the range; or a read of other bytes than the object has.
  */
-export type Fault = undefined | Error | 'swallow answer' | { readonly cutAfterBytes: number };
+export type Fault = undefined | Error | 'swallow answer' | 'damage' | { readonly cutAfterBytes: number };
 
 export interface LoggedCall extends StoreCall { readonly outcome: string }
 
@@ -158,7 +158,7 @@ export function createMemoryStore(options: MemoryStoreOptions = {}): MemoryStore
     name,
     log,
     list: (request, callOptions) => call('list', request.bucket, request.prefix, request, callOptions, (): ListPage => listPage(objectsOf(request.bucket), request)),
-    readInto: (request, into, callOptions) => call('readInto', request.bucket, request.key, request, callOptions, (fault) => read(objectsOf(request.bucket), request, into, fault)),
+    readInto: (request, into, callOptions) => call('readInto', request.bucket, request.key, request, callOptions, (fault) => read(objectsOf(request.bucket), request, into, fault, callOptions?.landed)),
     get: (ref, callOptions) => call('get', ref.bucket, ref.key, ref, callOptions, () => {
       const found = objectsOf(ref.bucket).get(ref.key);
       if (!found) throw new Answer(404, 'NoSuchKey');
@@ -274,7 +274,7 @@ function listPage(objects: ReadonlyMap<string, StoredBytes>, request: ListReques
   return page;
 }
 
-function read(objects: ReadonlyMap<string, StoredBytes>, request: ReadRequest, into: Uint8Array, fault: Fault): ReadResult {
+function read(objects: ReadonlyMap<string, StoredBytes>, request: ReadRequest, into: Uint8Array, fault: Fault, landed: ReadOptions['landed']): ReadResult {
   const found = objects.get(request.key);
   if (!found) throw new Answer(404, 'NoSuchKey');
   if (found.stored.etag !== request.ifMatch) throw new Answer(412, 'PreconditionFailed');
@@ -282,11 +282,22 @@ function read(objects: ReadonlyMap<string, StoredBytes>, request: ReadRequest, i
   if (sizeBytes !== found.bytes.length || lengthBytes < 1 || offset + lengthBytes > sizeBytes) throw new Answer(416, 'InvalidRange');
   if (into.byteLength < lengthBytes) throw new RangeError(`${into.byteLength} bytes of room for ${lengthBytes}`);
   if (typeof fault === 'object' && 'cutAfterBytes' in fault && fault.cutAfterBytes < lengthBytes) {
-    into.set(found.bytes.subarray(offset, offset + fault.cutAfterBytes));
+    land(found.bytes.subarray(offset, offset + fault.cutAfterBytes), into, landed);
     throw fault.cutAfterBytes === 0 ? RESET() : new InterruptedRead(fault.cutAfterBytes, RESET());
   }
-  into.set(found.bytes.subarray(offset, offset + lengthBytes));
+  const wanted = found.bytes.subarray(offset, offset + lengthBytes);
+  land(fault === 'damage' ? Buffer.alloc(lengthBytes, '\n') : wanted, into, landed);
   return lengthBytes === sizeBytes && found.stored.crc32 !== undefined ? { objectCrc32: found.stored.crc32 } : {};
+}
+
+/** As bytes come from a socket: some at a time, and never twice as many. */
+function land(bytes: Uint8Array, into: Uint8Array, landed: ReadOptions['landed']): void {
+  for (let at = 0, step = 1; at < bytes.byteLength; step = (step * 7 + 11) % 300_007) {
+    const end = Math.min(at + step, bytes.byteLength);
+    into.set(bytes.subarray(at, end), at);
+    landed?.(into.byteOffset + at, into.byteOffset + end);
+    at = end;
+  }
 }
 
 function received(body: Body): Buffer {

@@ -7,12 +7,12 @@ import { GetObjectCommand, HeadObjectCommand, type GetObjectCommandOutput, type 
 import { type TributaryError } from '../../contracts/errors.ts';
 import { classifyStoreError, wrongAnswer, type FailedCall } from '../classify.ts';
 import { decodeCrc32 } from '../crc32.ts';
-import { InterruptedRead, type ObjectRef, type ReadRequest, type ReadResult, type StoredObject } from '../object-store.ts';
+import { InterruptedRead, type ObjectRef, type ReadOptions, type ReadRequest, type ReadResult, type StoredObject } from '../object-store.ts';
 import { receive } from './receive.ts';
 
 interface Abort { readonly abortSignal?: AbortSignal }
 
-export async function readInto(s3: S3Client, call: FailedCall, request: ReadRequest, into: Uint8Array, abort: Abort): Promise<ReadResult> {
+export async function readInto(s3: S3Client, call: FailedCall, request: ReadRequest, into: Uint8Array, abort: Abort, landed: ReadOptions['landed']): Promise<ReadResult> {
   const whole = request.offset === 0 && request.lengthBytes === request.sizeBytes;
   const last = request.offset + request.lengthBytes - 1;
   const answer = await s3.send(new GetObjectCommand({
@@ -25,7 +25,7 @@ export async function readInto(s3: S3Client, call: FailedCall, request: ReadRequ
     body.destroy();
     throw complaint === 'changed' ? changed(call) : wrongAnswer(call, complaint, answer.$metadata.httpStatusCode);
   }
-  await receive(body, into, request.lengthBytes, abort.abortSignal, (problem, receivedBytes) => {
+  await receive(body, into, request.lengthBytes, { signal: abort.abortSignal, landed }, (problem, receivedBytes) => {
     const error = typeof problem === 'string' ? wrongAnswer(call, problem) : classifyStoreError(problem, call);
     return receivedBytes > 0 ? new InterruptedRead(receivedBytes, error) : error;
   });
@@ -69,7 +69,7 @@ export async function getWhole(s3: S3Client, call: FailedCall, ref: ObjectRef, m
     throw wrongAnswer(call, `${sizeBytes ?? 'unknown'} bytes where at most ${maxBytes} were expected`, answer.$metadata.httpStatusCode);
   }
   const into = Buffer.allocUnsafe(sizeBytes);
-  await receive(body, into, sizeBytes, abort.abortSignal, (problem) => typeof problem === 'string' ? wrongAnswer(call, problem) : classifyStoreError(problem, call));
+  await receive(body, into, sizeBytes, { signal: abort.abortSignal }, (problem) => typeof problem === 'string' ? wrongAnswer(call, problem) : classifyStoreError(problem, call));
   return into;
 }
 

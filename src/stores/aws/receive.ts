@@ -1,4 +1,5 @@
 import type { Readable } from 'node:stream';
+import type { ReadOptions } from '../object-store.ts';
 
 /** Makes the error of a body that broke: of what went wrong (our words, or what the stream threw) and how much had arrived. */
 export type BrokenBody = (problem: unknown, receivedBytes: number) => Error;
@@ -8,7 +9,7 @@ export type BrokenBody = (problem: unknown, receivedBytes: number) => Error;
  * connection is left with half a body on it.
  * @throws the signal's reason when it is aborted; else what `broken` makes
  */
-export function receive(body: Readable, into: Uint8Array, lengthBytes: number, signal: AbortSignal | undefined, broken: BrokenBody): Promise<void> {
+export function receive(body: Readable, into: Uint8Array, lengthBytes: number, { signal, landed }: ReadOptions, broken: BrokenBody): Promise<void> {
   return new Promise((resolve, reject) => {
     let receivedBytes = 0;
     let settled = false;
@@ -33,8 +34,10 @@ export function receive(body: Readable, into: Uint8Array, lengthBytes: number, s
         fail(broken(`more than the ${lengthBytes} bytes that were asked for`, 0));
         return;
       }
+      const start = into.byteOffset + receivedBytes;
       into.set(chunk, receivedBytes);
       receivedBytes += chunk.byteLength;
+      landed?.(start, start + chunk.byteLength);
     });
     // Where every byte is there nothing is left to be asked for, however the stream ends: one in chunks may break before it says that it has ended.
     const end = (problem: unknown): void => {

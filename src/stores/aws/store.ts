@@ -34,7 +34,7 @@ export function createAwsStore(name: string, config: StoreConfig, options: Parti
     },
     readInto: (request, into, call) => {
       const where = at('readInto', request);
-      return guarded(where, call, (abort) => readInto(s3, where, request, into, abort));
+      return guarded(where, call, (abort) => readInto(s3, where, request, into, abort, call?.landed));
     },
     get: (ref, call) => {
       const where = at('get', ref);

@@ -10,14 +10,14 @@
 import net from 'node:net';
 import tls from 'node:tls';
 import { addAbortListener, removeAbortListener } from './abort-listeners.ts';
-import { AnswerReader, type HttpAnswer, type Place } from './answer-reader.ts';
+import { AnswerReader, type HttpAnswer, type Landed, type Place } from './answer-reader.ts';
 import { BodyPieces } from './body-pieces.ts';
 import { atEndOfTurn } from './end-of-turn.ts';
 import { HttpFailure, type FailureKind } from './failure.ts';
 import { MalformedAnswer } from './head-parser.ts';
 
-/** Handed to the socket at a time: TLS encrypts, and so copies, all that it is given at once. */
-const WRITE_BYTES = 2 ** 20;
+/** Handed to a TLS socket at a time: it encrypts, and so copies, all that it is given at once. A plain one copies nothing, and is given all. */
+const TLS_WRITE_BYTES = 2 ** 20;
 
 export interface Origin {
   readonly host: string;
@@ -42,6 +42,8 @@ export interface HttpRequest {
   readonly idempotent: boolean;
   /** What it throws is what the request rejects with; the connection is closed then. */
   readonly place: Place;
+  /** Told of bytes in the buffer that `place` gave, by offsets into its memory. */
+  readonly landed?: Landed | undefined;
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -66,6 +68,7 @@ export class Connection {
   readonly #timeouts: Timeouts;
   readonly #hooks: ConnectionHooks;
   readonly #reader = new AnswerReader();
+  readonly #isTls: boolean;
   /** Whether an exchange has been completed on it. */
   #used = false;
   #connected = false;
@@ -79,6 +82,7 @@ export class Connection {
   constructor(origin: Origin, timeouts: Timeouts, hooks: ConnectionHooks, session?: Buffer) {
     this.#timeouts = timeouts;
     this.#hooks = hooks;
+    this.#isTls = origin.tls;
     this.#socket = connect(origin, { buffer: () => this.#reader.nextBuffer(), callback: (lengthBytes) => this.#onRead(lengthBytes) }, session);
     this.#socket.setNoDelay(true);
     this.#setTimeout(timeouts.connectMs);
@@ -122,7 +126,7 @@ export class Connection {
     if (!request) return;
     const socket = this.#socket;
     // Not before: what arrives until then answers nothing.
-    this.#reader.begin(request.place);
+    this.#reader.begin(request.place, request.landed);
     this.#unsent = request.body && new BodyPieces(request.body);
     this.#setTimeout(this.#timeouts.firstByteMs);
     socket.ref();
@@ -187,7 +191,7 @@ export class Connection {
   #sendMore(): void {
     if (!this.#unsent) return;
     const socket = this.#socket;
-    let budgetBytes = WRITE_BYTES;
+    let budgetBytes = this.#isTls ? TLS_WRITE_BYTES : Infinity;
     socket.cork();
     while (budgetBytes > 0) {
       const piece = this.#unsent.next(budgetBytes);
@@ -202,7 +206,7 @@ export class Connection {
     const exchange = this.#exchange;
     if (!exchange) return;
     const { answer, clean } = this.#reader.finish();
-    if (this.#unsent?.empty === false && answer.head.status < 300) {
+    if (answer.head.status < 300 && !this.#isSent) {
       this.#fail('malformed', 'MALFORMED_ANSWER', `the server answered ${answer.head.status} before it had the whole body`);
       return;
     }
@@ -216,6 +220,11 @@ export class Connection {
       this.#close();
     }
     exchange.resolve(answer);
+  }
+
+  /** Whether the body has left. A TLS socket tells of it only after the answer may have come: there it counts that all was handed over. */
+  get #isSent(): boolean {
+    return this.#unsent === undefined || (this.#unsent.empty && (this.#isTls || this.#socket.writableLength === 0));
   }
 
   #failure(kind: FailureKind, code: string, message: string, cause?: unknown): HttpFailure {

@@ -5,7 +5,7 @@
 import { isTributaryError } from '../../contracts/errors.ts';
 import { classifyStoreError, wrongAnswer, type FailedCall } from '../classify.ts';
 import { encodeCrc32 } from '../crc32.ts';
-import { InterruptedRead, type Body, type CallOptions, type ListRequest, type ObjectStore } from '../object-store.ts';
+import { InterruptedRead, type Body, type CallOptions, type ListRequest, type ObjectStore, type ReadOptions } from '../object-store.ts';
 import { collectAnswer, collectListing, isWhole, placeRead, readResult, refusalOf, RefusedRequest, writtenEtag } from './answers.ts';
 import type { HttpAnswer, Place } from './answer-reader.ts';
 import { createAddressing, type EndpointConfig } from './endpoint.ts';
@@ -38,6 +38,7 @@ interface Call {
   readonly body?: Body;
   readonly idempotent: boolean;
   readonly place: Place;
+  readonly landed?: ReadOptions['landed'];
   /** Of the verbs that come by the thousand; see `UnsignedRequest`. */
   readonly shape?: object;
 }
@@ -61,10 +62,10 @@ export function createSocketStore(name: string, config: ResolvedSocketConfig, cr
 
   const send = (call: Call, keys: Credentials, signal: AbortSignal | undefined): Promise<HttpAnswer> => {
     const address = addressOf(call.where.bucket);
-    const { method, query, headers, body, idempotent, place, shape } = call;
+    const { method, query, headers, body, idempotent, place, landed, shape } = call;
     const path = `${address.pathPrefix}${encodeKey(call.key)}`;
     const head = sign({ method, host: address.host, path, query, headers, bodyBytes: body?.sizeBytes, shape }, keys, now() + skewMs);
-    return client.request(address.origin, { head, body: body?.views, idempotent, place, signal });
+    return client.request(address.origin, { head, body: body?.views, idempotent, place, landed, signal });
   };
 
   const sendAgain = async (call: Call, refusal: unknown, signal: AbortSignal | undefined): Promise<HttpAnswer> => {
@@ -105,7 +106,7 @@ export function createSocketStore(name: string, config: ResolvedSocketConfig, cr
       const range: Header = whole ? WHOLE_READ_HEADER : ['range', `bytes=${request.offset}-${request.offset + request.lengthBytes - 1}`];
       return guarded({
         where, method: 'GET', key: request.key, query: NO_QUERY, headers: [['if-match', request.ifMatch], range], idempotent: true,
-        place: placeRead(request, into, where), shape: whole ? WHOLE_READ : RANGED_READ,
+        place: placeRead(request, into, where), landed: options?.landed, shape: whole ? WHOLE_READ : RANGED_READ,
       }, options, ({ head }) => readResult(head, request));
     },
     put: async (request, options) => {

@@ -31,6 +31,24 @@ export function describeReads(harness: () => Harness): void {
       expect(into.equals(content.subarray(offset, offset + lengthBytes))).toBe(true);
     });
 
+    it('tells of all bytes as they land, in order, and of none before it is there', async () => {
+      const content = patternBytes(3_000_000);
+      const source = await seeded(content);
+      const memory = Buffer.alloc(content.length + 100, '.');
+      for (const [offset, lengthBytes] of [[0, 3_000_000], [1, 2_000_000], [5, 1]] as const) {
+        let reached = 50;
+        const landed = (start: number, end: number): void => {
+          expect(start).toBe(reached);
+          expect(memory.subarray(start, end).equals(content.subarray(offset + start - 50, offset + end - 50))).toBe(true);
+          reached = end;
+        };
+        // A view on memory that begins elsewhere: offsets are those of the memory.
+        await harness().store.readInto({ ...source, offset, lengthBytes }, new Uint8Array(memory.buffer, 50, lengthBytes), { landed });
+        expect(reached).toBe(50 + lengthBytes);
+        memory.fill('.');
+      }
+    });
+
     it('reads many ranges at the same time', async () => {
       const content = patternBytes(1_000_000);
       const source = await seeded(content);

@@ -1,7 +1,8 @@
 import { describe, expect, it } from '@jest/globals';
 import { crc32 } from '@node-rs/crc32';
 import fc from 'fast-check';
-import { FormingPart, HOT_BYTES } from '../../../src/pipeline/forming-part.ts';
+import { FormingPart } from '../../../src/pipeline/forming-part.ts';
+import { HOT_BYTES } from '../../../src/pipeline/landing.ts';
 import { Slab, SLOT_BYTES, type Slot } from '../../../src/pipeline/slab.ts';
 
 /** Slots whose bytes differ from one another and along the way. */
@@ -21,12 +22,12 @@ async function slots(count: number): Promise<{ readonly slab: Slab; readonly hel
 describe('a part that forms', () => {
   it('is what was put in and not taken back, with its CRC32, and lets go of every slot', async () => {
     const { slab, held } = await slots(2);
-    const step = fc.record({ slot: fc.nat(1), bytes: fc.integer({ min: 1, max: HOT_BYTES * 2 }), back: fc.double({ min: 0, max: 1, noNaN: true }), takesBack: fc.boolean() });
+    const step = fc.record({ slot: fc.nat(1), bytes: fc.integer({ min: 1, max: HOT_BYTES * 2 }), back: fc.double({ min: 0, max: 1, noNaN: true }), takesBack: fc.boolean(), isSummed: fc.boolean() });
     fc.assert(fc.property(fc.array(step, { maxLength: 12 }), (steps) => {
       const part = new FormingPart();
       let expected = Buffer.alloc(0);
       const used = [0, 0];
-      for (const { slot, bytes, back, takesBack } of steps) {
+      for (const { slot, bytes, back, takesBack, isSummed } of steps) {
         // Pieces of one slot may lie one behind the other, or not.
         const from = used[slot]! + (bytes % 2);
         if (from + bytes > SLOT_BYTES) continue;
@@ -35,7 +36,7 @@ describe('a part that forms', () => {
         const memory = held[slot]!.take(0);
         memory.slot.release();
         const start = held[slot]!.offset + from;
-        part.push({ slot: held[slot]!, start, end: start + bytes, bytes: memory.bytes });
+        part.push({ slot: held[slot]!, start, end: start + bytes, bytes: memory.bytes }, isSummed ? crc32(memory.bytes.subarray(start, start + bytes)) : undefined);
         expected = Buffer.concat([expected, memory.bytes.subarray(start, start + bytes)]);
         if (!takesBack) continue;
         const left = Math.floor(expected.length * back);

@@ -173,6 +173,26 @@ describe('a large source', () => {
     expect(rig.failures()).toMatchObject([{ row: 1, uri: 's3://logs/in/b', outcome: 'partial', code: 'TRB-SOURCE-CHANGED', bytes: large.length, offset: RANGE }]);
   });
 
+  it('that comes broken, cut and damaged is what it is in the end, wherever chunks and parts are cut', async () => {
+    // Between half a slot and a whole one: read at once, so that its checksum shows the damage.
+    const whole = large.subarray(0, 6_000_001);
+    const seen = new Map<string, number>();
+    for (const chunk of [{ lines: 33_333 }, { bytes: 1_300_000 }]) {
+      seen.clear();
+      await merged({
+        chunk, partBytes: 2_500_000, stored: { a: whole, b: large, c: lines('c', 3) }, outcomes: {},
+        fault: () => ({ operation, key = '', request }) => {
+          if (operation !== 'readInto') return undefined;
+          const { offset } = request as { offset: number };
+          const tries = seen.get(`${key} ${Math.floor(offset / RANGE)}`) ?? 0;
+          seen.set(`${key} ${Math.floor(offset / RANGE)}`, tries + 1);
+          return ([key.endsWith('/a') ? 'damage' : { cutAfterBytes: 1 }, { cutAfterBytes: 777_777 }, { cutAfterBytes: 2_000_003 }] as const)[tries];
+        },
+      });
+      expect([...seen.values()].filter((tries) => tries > 3)).toHaveLength(3);
+    }
+  });
+
   it('of gzip that is damaged behind its first range keeps what decodes before the damage', async () => {
     const packed = gzipSync(large, { level: 0 });
     const at = RANGE + 1_000_000;
