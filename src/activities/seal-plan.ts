@@ -1,5 +1,5 @@
 /** `sealPlan` and `openPlan`: the whole plan as one artefact, whose hash is the planHash; and `describeBatches`, for people. */
-import type { ControlActivities, SealedPlanRef } from '../contracts/activities.ts';
+import type { BatchSummaries, ControlActivities, RunRef, SealedPlanRef } from '../contracts/activities.ts';
 import type { BatchFileRef, PlanPageRef, SealedPlan } from '../contracts/plan.ts';
 import { planSegment } from '../contracts/plan.ts';
 import { workPages } from '../core/planner.ts';
@@ -33,29 +33,32 @@ export function createSealPlan(artefacts: RunArtefacts): ControlActivities['seal
     const bytes = Buffer.from(`${JSON.stringify(plan)}\n`);
     const planHash = contentHash(bytes);
     await putArtefact(store, { bucket: run.control.bucket, key: `${prefix}plan/${planHash}.plan.json` }, bytes, { signal });
-    return refOf(planHash, plan);
+    return refOf(artefacts, run, planHash, plan, signal);
   });
 }
 
 export function createOpenPlan(artefacts: RunArtefacts): ControlActivities['openPlan'] {
-  return ({ run, planHash }) => boundary(async (signal) => refOf(planHash, (await artefacts.plan(run, planHash, signal)).plan));
+  return ({ run, planHash }) => boundary(async (signal) => refOf(artefacts, run, planHash, (await artefacts.plan(run, planHash, signal)).plan, signal));
 }
 
 export function createDescribeBatches(artefacts: RunArtefacts): ControlActivities['describeBatches'] {
-  return ({ run, planHash, page }) => boundary(async (signal) => {
-    const batches = await artefacts.batches(run, planHash, page, signal);
-    return batches.map(({ groups, objects, bytes }) => {
-      const size = `${objects} objects, ${(bytes / 2 ** 20).toFixed(1)} MiB`;
-      const [only] = groups;
-      if (groups.length > 1 || !only) return `${groups.length} directories, ${size}`;
-      const room = SUMMARY_CHARACTERS - size.length - 3;
-      const dir = only.dir === '' ? '/' : only.dir;
-      return `${dir.length > room ? `…${dir.slice(1 - room)}` : dir}: ${size}`;
-    });
+  return ({ run, planHash, page }) => boundary((signal) => describeBatches(artefacts, run, planHash, page, signal));
+}
+
+async function describeBatches(artefacts: RunArtefacts, run: RunRef, planHash: string, page: number, signal: AbortSignal): Promise<BatchSummaries> {
+  const batches = await artefacts.batches(run, planHash, page, signal);
+  return batches.map(({ groups, objects, bytes }) => {
+    const size = `${objects} objects, ${(bytes / 2 ** 20).toFixed(1)} MiB`;
+    const [only] = groups;
+    if (groups.length > 1 || !only) return `${groups.length} directories, ${size}`;
+    const room = SUMMARY_CHARACTERS - size.length - 3;
+    const dir = only.dir === '' ? '/' : only.dir;
+    return `${dir.length > room ? `…${dir.slice(1 - room)}` : dir}: ${size}`;
   });
 }
 
-function refOf(planHash: string, plan: SealedPlan): SealedPlanRef {
-  const batchesOf = ([from, to]: readonly [number, number]): number => plan.batchFiles.slice(from, to).reduce((sum, file) => sum + file.batches, 0);
-  return { planHash, totals: plan.totals, workPages: plan.workPages.map(batchesOf) };
+async function refOf(artefacts: RunArtefacts, run: RunRef, planHash: string, { totals, workPages: pages, batchFiles }: SealedPlan, signal: AbortSignal): Promise<SealedPlanRef> {
+  const batchesOf = ([from, to]: readonly [number, number]): number => batchFiles.slice(from, to).reduce((sum, file) => sum + file.batches, 0);
+  const ref = { planHash, totals, workPages: pages.map(batchesOf) };
+  return pages.length === 1 ? { ...ref, summaries: await describeBatches(artefacts, run, planHash, 0, signal) } : ref;
 }

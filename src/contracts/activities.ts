@@ -54,7 +54,14 @@ export interface PlanPageInput { readonly run: RunRef; /** The last segment writ
 export interface PlanPageResult { readonly segment: string; readonly done: boolean; readonly totals: PlanTotals }
 
 export interface SealPlanInput { readonly run: RunRef; readonly segment: string }
-export interface SealedPlanRef { readonly planHash: string; readonly totals: PlanTotals; /** Batches of each work page. */ readonly workPages: readonly number[] }
+export interface SealedPlanRef {
+  readonly planHash: string;
+  readonly totals: PlanTotals;
+  /** Batches of each work page. */
+  readonly workPages: readonly number[];
+  /** Of the only page, where there is one: so that a small run need not ask for them. Runs that were planned before there was this ask. */
+  readonly summaries?: BatchSummaries;
+}
 
 export interface DescribeBatchesInput { readonly run: RunRef; readonly planHash: string; readonly page: number }
 /** For the UI: a line a batch of the page, in order, at most 80 characters each. */

@@ -1,8 +1,8 @@
 /**
  * One read of a stretch of an object, try after try: it goes on from the byte it reached.
  *
- * Invariants: bytes that arrived are never asked for again; where the store keeps a checksum of an object that is read whole, the bytes
- * are believed only if it holds.
+ * Invariants: bytes that arrived are never asked for again, unless they prove damaged; where the store keeps a checksum of an object that one
+ * try reads whole, the bytes are believed only if it holds. (With what completes a read that broke comes no checksum.)
  */
 import { crc32 } from '@node-rs/crc32';
 import { isTributaryError, TributaryError } from '../contracts/errors.ts';

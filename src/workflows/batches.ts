@@ -1,6 +1,6 @@
 /** The batches of one work page: a bounded window of `mergePrefix` children. */
 import { ParentClosePolicy, startChild } from '@temporalio/workflow';
-import type { RunRef } from '../contracts/activities.ts';
+import type { BatchSummaries, RunRef } from '../contracts/activities.ts';
 import { addTally, emptyTally, type Tally } from '../contracts/tally.ts';
 import { bounded } from './bounded.ts';
 import type { Control } from './control.ts';
@@ -16,6 +16,8 @@ export interface BatchesInput {
   readonly batches: number;
   readonly onError: 'continue' | 'stop';
   readonly heartbeatTimeoutMs: number;
+  /** Where they are known already. */
+  readonly summaries?: BatchSummaries | undefined;
 }
 
 /** What has ended so far, and how many run. Changes while `runBatches` goes on. */
@@ -31,7 +33,7 @@ export function noBatches(): BatchesState {
  */
 export async function runBatches(control: Control, input: BatchesInput, state: BatchesState, onChange: () => void): Promise<void> {
   const { run, planHash, page, batches, onError, heartbeatTimeoutMs } = input;
-  const summaries = await callsWith(heartbeatTimeoutMs).short.describeBatches({ run, planHash, page });
+  const summaries = input.summaries ?? await callsWith(heartbeatTimeoutMs).short.describeBatches({ run, planHash, page });
   const window = (): number => Math.max(1, Math.min(control.limits.parallelGroups, batches));
   await bounded(batches, window, () => control.mayGoOn(), async (batch) => {
     state.running += 1;

@@ -103,7 +103,7 @@ async function write(state: RunState, run: ResolvedRun, plan: SealedPlanRef): Pr
   const common = { run: run.run, planHash: plan.planHash, onError: run.onError, heartbeatTimeoutMs: run.heartbeatTimeoutMs };
   const [onlyPage] = plan.workPages;
   if (plan.workPages.length === 1 && onlyPage !== undefined) {
-    await runBatches(control, { ...common, page: 0, batches: onlyPage }, state.batches, () => { state.show(); });
+    await runBatches(control, { ...common, page: 0, batches: onlyPage, summaries: plan.summaries }, state.batches, () => { state.show(); });
     return;
   }
   const share = (limits: typeof control.limits): typeof limits => ({ ...limits, parallelGroups: Math.max(1, Math.ceil(limits.parallelGroups / PAGES_IN_FLIGHT)) });

@@ -25,6 +25,18 @@ describe('the phases of a run', () => {
     ]);
   });
 
+  it('asks what its batches are only where the plan does not say', async () => {
+    const { activities: { sealPlan } } = createFakes([2]);
+    const fakes = createFakes([2], { sealPlan: async (input) => ({ ...await sealPlan(input), summaries: ['one', 'two'] }) });
+    await rig().serve(fakes, async () => {
+      const run = await rig().start('described');
+      await run.result();
+      const children = fakes.calls.filter(({ name }) => name === 'mergeChunks').map(({ workflowId }) => rig().client.workflow.getHandle(workflowId).describe());
+      expect((await Promise.all(children.map(async (child) => (await child).staticSummary()))).sort()).toEqual(['one', 'two']);
+    });
+    expect(fakes.of('describeBatches')).toEqual([]);
+  });
+
   it('tries every call again within five seconds, however often its worker has died, and without end', async () => {
     const fakes = createFakes([1]);
     await rig().serve(fakes, async () => {
