@@ -1,4 +1,5 @@
 /** What a contender is: one that does the same work, on the same server, as often as it is asked to. */
+import type { ControlPlane } from './control-plane.ts';
 import type { DataSet } from './data-sets.ts';
 import type { Usage } from './usage.ts';
 
@@ -20,6 +21,8 @@ export interface Contender {
   whyNot(set: DataSet): string | null;
   prepare(set: DataSet, seed: number, etags: readonly string[]): Promise<void>;
   run(): Promise<Measured>;
+  /** What the last run cost Temporal; null for who does without. Asked after all rounds. */
+  controlPlane(): Promise<ControlPlane | null>;
   /** Whether it writes each directory's sources in key order, so that its output can be compared. */
   readonly keepsOrder: boolean;
   stop(): Promise<void>;

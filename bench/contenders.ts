@@ -30,6 +30,7 @@ async function startMover(name: 'bare' | 'undici', server: BenchServer): Promise
       const { seconds, requests } = await child.call('run', null);
       return { seconds, writeSeconds: seconds, requests, ...usage() };
     },
+    controlPlane: async () => null,
     stop: async () => { child.stop(); },
   };
 }

@@ -89,7 +89,8 @@ async function measureSet(server: BenchServer, all: readonly Contender[], set: D
       await server.clearTarget();
     }
   }
-  return { server: server.name, set, measured };
+  const tributary = contenders.find(({ name }) => name === 'tributary');
+  return { server: server.name, set, measured, controlPlane: await tributary?.controlPlane() ?? null };
 }
 
 async function measureServer(name: ServerName, options: Options, closers: (() => Promise<void>)[]): Promise<SetResult[]> {
@@ -117,8 +118,8 @@ async function measureServer(name: ServerName, options: Options, closers: (() =>
 
 async function writeJson(options: Options, results: readonly SetResult[]): Promise<void> {
   const machine = { cores: cpus().length, model: cpus()[0]?.model ?? '', memoryBytes: totalmem(), node: process.version, platform: `${process.platform} ${process.arch}` };
-  const told = results.map(({ server, set, measured }) => ({
-    server, set, totals: totalsOf(set),
+  const told = results.map(({ server, set, measured, controlPlane }) => ({
+    server, set, totals: totalsOf(set), controlPlane,
     contenders: Object.fromEntries([...measured].map(([name, rounds]) => [name, { figures: figuresOf(set, rounds), rounds }])),
   }));
   await mkdir(dirname(options.json), { recursive: true });

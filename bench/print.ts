@@ -1,6 +1,7 @@
 /** The results as text. Pure. */
 import type { ContenderName } from './contender.ts';
-import { totalsOf } from './data-sets.ts';
+import type { ControlPlane } from './control-plane.ts';
+import { totalsOf, type DataSet } from './data-sets.ts';
 import { figuresOf, ratios, type Margin, type SetResult } from './results.ts';
 import type { Spread } from './statistics.ts';
 
@@ -9,7 +10,7 @@ const spread = ({ min, median, max }: Spread): string => `${median.toFixed(2)} (
 
 const COLUMNS = ['', 'seconds', 'MB/s', 'objects/s', 'CPU s/GB', 'CPU s/1,000', 'peak MiB', 'requests'] as const;
 
-export function describeSet({ server, set, measured }: SetResult): string {
+export function describeSet({ server, set, measured, controlPlane }: SetResult): string {
   const { objects, bytes, chunks } = totalsOf(set);
   const rows = [...measured].map(([name, rounds]) => {
     const { seconds, writeSeconds, megabytesPerSecond, objectsPerSecond, cpuSecondsPerGigabyte, cpuSecondsPerThousandObjects, peakMebibytes, requests } = figuresOf(set, rounds);
@@ -30,7 +31,18 @@ export function describeSet({ server, set, measured }: SetResult): string {
     const whole = of === 'tributary' || to === 'tributary' ? `, whole run ${spread(wholeRate)}` : '';
     lines.push(`  ${of} to ${to}: rate ${spread(rate)}${whole}, CPU ${spread(cpu)}`);
   }
+  if (controlPlane) lines.push(`  ${describeControlPlane(set, controlPlane)}`);
   return lines.join('\n');
+}
+
+/** History grows with batches; a batch holds many groups where they are small. */
+const MANY_GROUPS = 1000;
+
+function describeControlPlane(set: DataSet, { workflows, calls, events, historyBytes, longestEvents }: ControlPlane): string {
+  const kilobytes = (bytes: number): string => `${digits(bytes / 1000)} KB`;
+  const groups = set.directories >= MANY_GROUPS ? `, ${kilobytes(historyBytes / set.directories * 10_000)} per 10,000 groups` : '';
+  return `a run of tributary: ${workflows} workflows, ${calls} calls (${digits(calls / (totalsOf(set).bytes / 1e9))} per GB), ${events.toLocaleString('en-US')} events, the longest history ${longestEvents}; `
+    + `${kilobytes(historyBytes)} of history (${kilobytes(historyBytes / calls)} a call${groups})`;
 }
 
 const PAIRS: readonly (readonly [ContenderName, ContenderName])[] = [

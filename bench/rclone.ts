@@ -37,6 +37,7 @@ export async function startRclone({ name, endpoint, place }: BenchServer): Promi
       if (code !== 0) throw new Error(`rclone ended with ${code}: ${output}`);
       return { seconds, writeSeconds: seconds, requests: null, cpuSeconds: cpuSecondsIn(output.trim().split('\n').at(-1) ?? ''), peakBytes };
     },
+    controlPlane: async () => null,
     stop: async () => undefined,
   };
 }

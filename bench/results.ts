@@ -1,5 +1,6 @@
 /** From what was measured to figures, ratios and margins. Pure. */
 import type { ContenderName, Measured } from './contender.ts';
+import type { ControlPlane } from './control-plane.ts';
 import { totalsOf, type DataSet } from './data-sets.ts';
 import { ratioOf, spreadOf, type Spread } from './statistics.ts';
 
@@ -8,6 +9,8 @@ export interface SetResult {
   readonly set: DataSet;
   /** One value a round, by contender; all have met the same rounds. */
   readonly measured: ReadonlyMap<ContenderName, readonly Measured[]>;
+  /** What a run of tributary cost Temporal, where it took part. */
+  readonly controlPlane: ControlPlane | null;
 }
 
 export interface Figures {
@@ -53,13 +56,15 @@ export function ratios(of: readonly Measured[], to: readonly Measured[]): Ratios
 
 export interface Margin { readonly what: string; readonly value: number; readonly bound: number; readonly isMet: boolean }
 
+/** Temporal warns of histories of 10,240 events, and ends those of 51,200. */
+const HISTORY_EVENTS = 10_000;
 const MEMORY_BOUND_MIB = 256 + 200;
 /** Doubling the work may cost this much more than twice the time. */
 const DOUBLING = 2 * 1.1;
 
 /** Every margin that what was measured can say something about. */
 export function marginsOf(results: readonly SetResult[]): Margin[] {
-  return results.flatMap((result) => [...toOthers(result), ...ofMemory(result), ...ofDoubling(result, results)]);
+  return results.flatMap((result) => [...toOthers(result), ...ofMemory(result), ...ofHistories(result), ...ofDoubling(result, results)]);
 }
 
 const atLeast = (what: string, value: number, bound: number): Margin => ({ what, value, bound, isMet: value >= bound });
@@ -93,6 +98,10 @@ function toOthers({ server, set, measured }: SetResult): Margin[] {
 function ofMemory({ server, set, measured }: SetResult): Margin[] {
   const tributary = measured.get('tributary');
   return tributary ? [atMost(`${server}, ${set.name}: peak memory in MiB`, figuresOf(set, tributary).peakMebibytes, MEMORY_BOUND_MIB)] : [];
+}
+
+function ofHistories({ server, set, controlPlane }: SetResult): Margin[] {
+  return controlPlane ? [atMost(`${server}, ${set.name}: events of the longest history`, controlPlane.longestEvents, HISTORY_EVENTS)] : [];
 }
 
 function ofDoubling(result: SetResult, all: readonly SetResult[]): Margin[] {

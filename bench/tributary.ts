@@ -11,6 +11,7 @@ import type { MergeInput } from '../src/contracts/merge.ts';
 import { QUEUES } from '../src/contracts/names.ts';
 import { reportSchema } from '../src/contracts/report.ts';
 import type { Contender, ContenderName } from './contender.ts';
+import { controlPlaneOf } from './control-plane.ts';
 import { prefixOf, totalsOf, type DataSet } from './data-sets.ts';
 import type { BenchServer } from './servers.ts';
 import { watchUsage } from './usage.ts';
@@ -58,6 +59,7 @@ export async function startTributary(name: ContenderName, server: BenchServer, a
     name, keepsOrder: true, stop,
     whyNot: () => null,
     prepare: async (next) => { set = next; },
+    controlPlane: () => controlPlaneOf(client, workflowIdOf(runs)),
     run: async () => {
       if (!set) throw new Error('there is nothing to merge yet');
       runs += 1;
@@ -66,7 +68,7 @@ export async function startTributary(name: ContenderName, server: BenchServer, a
       };
       const usage = watchUsage(worker.pid);
       const startedMs = performance.now();
-      const handle = await client.workflow.start('mergeRun', { taskQueue: QUEUES.control, workflowId: `bench-${runs}`, args: [input] });
+      const handle = await client.workflow.start('mergeRun', { taskQueue: QUEUES.control, workflowId: workflowIdOf(runs), args: [input] });
       const report = reportSchema.parse(await handle.result());
       const seconds = (performance.now() - startedMs) / 1000;
       const used = usage();
@@ -79,6 +81,8 @@ export async function startTributary(name: ContenderName, server: BenchServer, a
     },
   };
 }
+
+const workflowIdOf = (run: number): string => `bench-${run}`;
 
 /** How long WRITE took, by history: from the end of what plans to the start of what comes after the last batch. */
 async function writeSecondsOf(handle: WorkflowHandle): Promise<number> {
