@@ -15,6 +15,8 @@ import type { Landing } from './landing.ts';
 export const SLOT_BYTES = 8 * 2 ** 20;
 /** What fills at least this much of a slot is left where it landed; see `slotsPerCall`. */
 export const IN_PLACE_BYTES = SLOT_BYTES / 2;
+/** Of a worker's memory budget. The rest of it is for what lies outside the slab: sockets, decoders, and the heap's growth under load. */
+export const SLAB_SHARE = 0.7;
 const WASM_PAGE_BYTES = 65_536;
 
 export class Slot {
@@ -101,8 +103,8 @@ export class Slab {
    */
   async reserve(slots: number, signal: AbortSignal): Promise<Reservation> {
     if (slots > this.slotCount) {
-      throw new TributaryError('TRB-INVALID-CONFIG', `a merge with parts of this size needs ${slots * SLOT_BYTES} bytes of memory, and memory.budget holds `
-        + `${this.slotCount * SLOT_BYTES}; raise the budget, or set a smaller partBytes`);
+      const needed = Math.ceil((slots * SLOT_BYTES) / SLAB_SHARE / 2 ** 20);
+      throw new TributaryError('TRB-INVALID-CONFIG', `a merge with parts of this size needs a memory.budget of ${needed}MiB, which this worker does not have; raise it, or set a smaller partBytes`);
     }
     signal.throwIfAborted();
     if (this.#waiting.length > 0 || !this.#canReserve(slots)) {

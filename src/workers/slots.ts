@@ -1,11 +1,9 @@
 /** What the memory budget is spent on: the slab that all calls share, and how many calls of mergeChunks fit in it, by the pipeline's own formula. */
 import type { Config } from '../contracts/config.ts';
 import { TributaryError } from '../contracts/errors.ts';
+import { SLAB_SHARE } from '../pipeline/slab.ts';
 
 const mebibytes = (sizeBytes: number): string => `${Math.ceil(sizeBytes / 2 ** 20)}MiB`;
-
-/** The rest of the budget is for what lies outside the slab: sockets, decoders, and the heap's growth under load. */
-const SLAB_SHARE = 0.7;
 
 /** Bytes of the slab. */
 export function slabBytes({ memory }: Pick<Config, 'memory'>): number {
