@@ -48,7 +48,9 @@ async function main() {
   }
   const program = new URL('../dist/client/main.js', import.meta.url);
   if (!existsSync(program)) return refuse(`not built yet: run \`npm run build\` in ${path('..')}`);
-  module.enableCompileCache?.();
+  const cache = module.enableCompileCache?.();
+  // For the thread that workflows run in, too.
+  if (cache?.directory !== undefined) process.env['NODE_COMPILE_CACHE'] ??= cache.directory;
   process.exitCode = await (await import(program.href)).default(process.argv.slice(2));
 }
 

@@ -8,6 +8,7 @@ import { formatS3Uri } from '../contracts/location.ts';
 import type { MergeSpec } from '../contracts/merge.ts';
 import { CONTROL_FOLDER } from '../contracts/names.ts';
 import type { RunRecord } from '../contracts/records.ts';
+import { together } from '../core/together.ts';
 import { getIfThere } from '../stores/artefacts.ts';
 import { bodyOf } from '../stores/body.ts';
 import { listFolders } from '../stores/list-all.ts';
@@ -28,14 +29,18 @@ export function createCheckAccess(deps: ActivityDeps, shares: RunShares): Contro
     const options = { allowance: shares.allowanceOf(run.id), patience: PATIENCE_MS };
     const source = deps.stores.session(spec.source.store, options).store;
     const target = deps.stores.session(spec.target.store, { ...options, encryption: run.control.encryption }).store;
-    await source.headBucket(spec.source.bucket, { signal });
-    await target.headBucket(spec.target.bucket, { signal });
-    if (spec.retryOf) await refuseRetried(deps, target, spec, run, signal);
-    else await checkSource(source, spec, signal);
-    if (!spec.again && !spec.dryRun) await refuseMerged(target, spec, run, signal);
-    await target.put({ bucket: run.control.bucket, key: `${run.control.prefix}run.json`, body: bodyOf(`${JSON.stringify(await recordOf(deps, run))}\n`) }, { signal });
-    const { createOnce } = spec.dryRun ? { createOnce: false } : await probeCapabilities(target, run.control.bucket, run.control.prefix, signal);
-    await target.put({ bucket: run.control.bucket, key: `${run.control.prefix}spec.json`, body: bodyOf(specText(spec)) }, { signal });
+    // What only asks is asked at once: a small run mostly waits for round trips.
+    const [record] = await together(
+      recordOf(deps, run), source.headBucket(spec.source.bucket, { signal }), target.headBucket(spec.target.bucket, { signal }),
+      spec.retryOf ? refuseRetried(deps, target, spec, run, signal) : checkSource(source, spec, signal),
+      spec.again || spec.dryRun ? Promise.resolve() : refuseMerged(target, spec, run, signal),
+    );
+    const { bucket, prefix } = run.control;
+    const write = (name: string, text: string): Promise<unknown> => target.put({ bucket, key: `${prefix}${name}`, body: bodyOf(text) }, { signal });
+    await write('run.json', `${JSON.stringify(record)}\n`);
+    const [{ createOnce }] = await together(
+      spec.dryRun ? Promise.resolve({ createOnce: false }) : probeCapabilities(target, bucket, prefix, signal), write('spec.json', specText(spec)),
+    );
     return { ...run, createOnce };
   }, { failFast: true });
 }

@@ -2,7 +2,7 @@
 import type { WorkflowExecutionDescription } from '@temporalio/client';
 import type { Context } from './context.ts';
 import { runNotFound } from './failure.ts';
-import { hasRuns, otherDirectories } from './local/embedded.ts';
+import { hasRuns, otherDirectories } from './local/embedded-directory.ts';
 import type { Run } from './runs.ts';
 import { openSession, type Session, type SessionOptions } from './session.ts';
 import { findWhere } from './where.ts';

@@ -14,7 +14,7 @@ import { QUEUES, SEARCH_ATTRIBUTES, SIGNALS, UPDATES, WORKFLOWS } from '../contr
 import type { PlanReport, Report, VerifyReport } from '../contracts/report.ts';
 import type { Connected } from './connect.ts';
 import { isServerAway, isTimeout, toTributaryError, type About } from './failure.ts';
-import { liveProgress, type LiveProgress } from './live-progress.ts';
+import type { LiveProgress } from './live-progress.ts';
 import { hasPollers } from './pollers.ts';
 import { newRunId } from './run-id.ts';
 
@@ -118,6 +118,7 @@ export class Run {
 
   /** @throws TRB-RUN-NOT-FOUND; TRB-NO-WORKER where nobody serves runs */
   async progress(): Promise<LiveProgress> {
+    const { liveProgress } = await import('./live-progress.ts');
     return this.#askWorker(() => liveProgress(this.#runs.client, this.id));
   }
 

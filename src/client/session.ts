@@ -5,7 +5,7 @@
 import { EXIT, TributaryError } from '../contracts/errors.ts';
 import type { Context } from './context.ts';
 import { connectClient, type Connected } from './connect.ts';
-import { joinEmbedded, type EmbeddedServer } from './local/embedded.ts';
+import type { EmbeddedServer } from './local/embedded.ts';
 import { startLocalWorker, type LocalWorker } from './local/worker.ts';
 import { Runs } from './runs.ts';
 import { findWhere, storesOf, type Where } from './where.ts';
@@ -61,6 +61,7 @@ async function openEmbedded(context: Context, where: Extract<Where, { kind: 'emb
   const { output, environment } = context;
   // From before the server is started: whoever starts one must come to the point where it is stopped.
   const interrupt = context.interrupt();
+  const { joinEmbedded } = await import('./local/embedded.ts');
   const server = await joinEmbedded(where.directory, environment, (line) => { output.say(line); });
   let connected: Connected | undefined;
   let worker: LocalWorker | undefined;

@@ -3,7 +3,7 @@ import type { ResolvedConfig } from '../config/load.ts';
 import { temporalSettings, type TemporalSettings } from '../config/temporal.ts';
 import type { StoreConfig } from '../contracts/config.ts';
 import { DEFAULT_STORE } from '../contracts/location.ts';
-import { embeddedDirectory } from './local/embedded.ts';
+import { embeddedDirectory } from './local/embedded-directory.ts';
 import { listDevs, type DevState } from './local/state.ts';
 
 export type Where =

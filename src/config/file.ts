@@ -1,7 +1,8 @@
 /** Finds and reads `tributary.yaml`. Every complaint names the file and the line. */
 import { existsSync, readFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
 import { join, resolve } from 'node:path';
-import { isMap, isScalar, LineCounter, parseDocument, type Document, type Node } from 'yaml';
+import type * as Yaml from 'yaml';
 import { TributaryError } from '../contracts/errors.ts';
 import { didYouMean } from '../contracts/suggest.ts';
 import type { Environment } from './environment.ts';
@@ -18,14 +19,18 @@ export function findConfigFile(named: string | undefined, environment: Environme
   return [join(cwd, 'tributary.yaml'), environment.paths.userConfig].find((path) => existsSync(path)) ?? null;
 }
 
+/** Loaded where there is a file to read: its 70 modules would be what most commands load for nothing. */
+const loadYaml = (): typeof Yaml => createRequire(import.meta.url)('yaml') as typeof Yaml;
+
 /** Line of the key at `path`, or of the nearest key above it that is written in the file itself. */
-function lineOf(document: Document, lines: LineCounter, path: readonly string[]): number {
+function lineOf(document: Yaml.Document, lines: Yaml.LineCounter, path: readonly string[]): number {
+  const { isMap, isScalar } = loadYaml();
   let node: unknown = document.contents;
   let line = 1;
   for (const key of path) {
     if (!isMap(node)) break;
     const pair = node.items.find((item) => isScalar(item.key) && String(item.key.value) === key);
-    const at = (pair?.key as Node | undefined)?.range?.[0];
+    const at = (pair?.key as Yaml.Node | undefined)?.range?.[0];
     if (pair === undefined || at === undefined) break;
     line = lines.linePos(at).line;
     node = pair.value;
@@ -44,6 +49,7 @@ export function readConfigFile(path: string): Setting[] {
   } catch (error) {
     throw new TributaryError('TRB-INVALID-CONFIG', `${path}: the configuration file cannot be read: ${(error as Error).message}`, { file: path }, { cause: error });
   }
+  const { LineCounter, parseDocument } = loadYaml();
   const lines = new LineCounter();
   const document = parseDocument(text, { lineCounter: lines, merge: true });
   const broken = document.errors[0] ?? document.warnings[0];

@@ -71,11 +71,11 @@ const PING_BUCKET = 'tributary-ping';
 
 async function pingStore(name: string, store: () => ObjectStore, signal: AbortSignal, timeoutMs: number): Promise<TributaryError | null> {
   try {
-    await store().headBucket(PING_BUCKET, { signal });
+    await store().list({ bucket: PING_BUCKET, prefix: '', maxKeys: 1 }, { signal });
     return null;
   } catch (thrown) {
     if (signal.aborted) return new TributaryError('TRB-STORE-UNREACHABLE', `store ${name} gave no answer within ${timeoutMs} ms`, { store: name }, { cause: thrown });
-    const error = classifyStoreError(thrown, { store: name, bucket: PING_BUCKET, operation: 'headBucket' });
+    const error = classifyStoreError(thrown, { store: name, bucket: PING_BUCKET, operation: 'list' });
     const answered = error.code === 'TRB-NO-SUCH-BUCKET' || error.code === 'TRB-ACCESS-DENIED' || error.context.storeCode === 'PermanentRedirect';
     return answered ? null : error;
   }

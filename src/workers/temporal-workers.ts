@@ -2,6 +2,7 @@
 import { Worker, type NativeConnection, type WorkerOptions } from '@temporalio/worker';
 import type { ResolvedConfig } from '../config/load.ts';
 import { QUEUES } from '../contracts/names.ts';
+import { RehearsedWorker } from './rehearsal.ts';
 
 /** How old a cursor may be that a dead worker leaves behind, where the heartbeat timeout allows as much. */
 const LONGEST_THROTTLE_MS = 5000;
@@ -39,7 +40,7 @@ function commonOptions({ config: { values, environment }, connection, namespace,
 
 /** Serves workflows and control activities. @param workflowBundle path of the bundled workflow code */
 export function createControlWorker(options: TemporalWorkersOptions, activities: object, workflowBundle: string): Promise<Worker> {
-  return Worker.create({
+  return RehearsedWorker.create({
     ...commonOptions(options), taskQueue: QUEUES.control, activities, workflowBundle: { codePath: workflowBundle },
     maxConcurrentActivityTaskExecutions: options.config.values.worker.controlSlots,
     reuseV8Context: true, workflowThreadPoolSize: 1, maxCachedWorkflows: CACHED_WORKFLOWS,

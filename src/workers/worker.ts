@@ -24,7 +24,7 @@ import { connectTemporal } from './connect.ts';
 import { serveHealth } from './health.ts';
 import { boundHeap } from './heap.ts';
 import { createMetrics, exportMetrics, type FlushableMetrics } from './metrics.ts';
-import { createReadiness, reasonsOf } from './readiness.ts';
+import { CHECK_TIMEOUT_MS, createReadiness, reasonsOf } from './readiness.ts';
 import { installRuntime } from './runtime.ts';
 import { dataSlots, slabBytes } from './slots.ts';
 import { createControlWorker, createDataWorker } from './temporal-workers.ts';
@@ -66,7 +66,7 @@ function healthOf(assembly: Assembly, budgetBytes: number) {
       if (!connection) throw new Error(`not connected to ${address} yet`);
       await connection.withDeadline(Date.now() + timeoutMs, () => connection.workflowService.getSystemInfo({}));
     },
-    stores: async (timeoutMs) => Object.fromEntries(Object.entries(await stores.ping(timeoutMs)).map(([name, error]) => [name, error?.message ?? 'ok'])),
+    stores: (timeoutMs) => askStores(stores, timeoutMs),
   });
   const resting = (): string[] => (assembly.workers.length === 0 ? ['the worker is starting'] : assembly.workers
     .filter((worker) => worker.getState() !== 'RUNNING').map((worker) => `queue ${worker.options.taskQueue} is not served: ${worker.getState()}`));
@@ -79,6 +79,16 @@ function healthOf(assembly: Assembly, budgetBytes: number) {
       reachable: await reach(),
     }),
   };
+}
+
+/** What each store answers: `ok`, or what is wrong. */
+async function askStores(stores: StoreRegistry, timeoutMs: number): Promise<Readonly<Record<string, string>>> {
+  return Object.fromEntries(Object.entries(await stores.ping(timeoutMs)).map(([name, error]) => [name, error?.message ?? 'ok']));
+}
+
+/** The first use of each store's clients, which no run has to wait for then. One that is away is said, and waited for by the runs that need it. */
+async function greetStores(stores: StoreRegistry, log: Logger): Promise<void> {
+  for (const reason of reasonsOf({ temporal: 'ok', stores: await askStores(stores, CHECK_TIMEOUT_MS) })) log.warn(reason);
 }
 
 function countedRegistry(config: ResolvedConfig, metrics: FlushableMetrics): StoreRegistry {
@@ -134,6 +144,8 @@ export async function startWorker(options: StartOptions): Promise<RunningWorker>
     const identity = `${process.pid}@${hostname()}-${randomBytes(2).toString('hex')}`;
     const shells = createActivities({ stores, slab, temporal: client, log, metrics, identity, heartbeatTimeoutMs: worker.heartbeatTimeout });
     const shared = { config, connection, namespace: temporal.namespace, identity };
+    // Not waited for: it is over long before the workflow code is loaded.
+    void greetStores(stores, log);
     const workers: Worker[] = [];
     if (worker.queues.includes('control')) {
       workers.push(await createControlWorker(shared, shells.control, await findWorkflowBundle(config.environment.paths.cache, log)));

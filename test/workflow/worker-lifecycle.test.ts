@@ -3,7 +3,10 @@
  * figures, refuses what cannot work, and ends when it is told to.
  */
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
+import { Client, Connection } from '@temporalio/client';
+import { once } from 'node:events';
 import { mkdtemp, rm } from 'node:fs/promises';
+import { createServer, type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -121,6 +124,35 @@ describe('a worker process', () => {
     await server.stop(0);
     worker.kill('SIGTERM');
     expect((await worker.ended).code).toBe(EXIT.ok);
+  });
+
+  it('has rehearsed a run when it is ready, and the server knows of none', async () => {
+    const server = await serveTemporal();
+    const { worker } = await startWorker({ TEMPORAL_ADDRESS: server.address, TRIBUTARY_LOG_LEVEL: 'debug' });
+    // Temporal holds its lines back for a moment: their time says when they were meant.
+    await Promise.all([worker.printed(/worker is ready/), worker.printed(/rehearsed the first steps of a run/)]);
+    const lines = worker.stderr().trim().split('\n').map((line) => JSON.parse(line) as { time: string; msg: string; asked?: string[] });
+    const said = (message: string) => lines.find(({ msg }) => msg === message);
+    const rehearsed = said('rehearsed the first steps of a run');
+    expect(rehearsed?.asked).toEqual(expect.arrayContaining(['scheduleActivity', 'startChildWorkflowExecution']));
+    expect(Date.parse(rehearsed?.time ?? '')).toBeLessThanOrEqual(Date.parse(said('worker is ready')?.time ?? ''));
+    const connection = await Connection.connect({ address: server.address });
+    expect(await new Client({ connection }).workflow.count()).toMatchObject({ count: 0 });
+    await connection.close();
+  });
+
+  it('asks each store while it starts; one that never answers is named, and no reason not to start', async () => {
+    const silent = createServer((socket) => { socket.unref(); }).listen(0, '127.0.0.1').unref();
+    await once(silent, 'listening');
+    const server = await serveTemporal();
+    const { worker } = await startWorker({
+      TEMPORAL_ADDRESS: server.address, TRIBUTARY_STORES_AWAY_ENDPOINT: `http://127.0.0.1:${(silent.address() as AddressInfo).port}`,
+      TRIBUTARY_STORES_AWAY_CREDENTIALS_ACCESS_KEY_ID: 'env:AWS_ACCESS_KEY_ID', TRIBUTARY_STORES_AWAY_CREDENTIALS_SECRET_ACCESS_KEY: 'env:AWS_SECRET_ACCESS_KEY',
+    });
+    await worker.printed(/store away does not answer: /);
+    expect(worker.stderr()).toMatch(/worker is ready[^]*store away does not answer/);
+    expect(worker.stderr()).not.toMatch(/store default does not answer/);
+    await until(() => s3.requests(), (requests) => requests.some(({ bucket }) => bucket === 'tributary-ping'));
   });
 
   it('serves only the queues it is asked for', async () => {

@@ -5,7 +5,7 @@ import { EXIT } from '../../contracts/errors.ts';
 import { DEFAULT_STORE } from '../../contracts/location.ts';
 import type { Context } from '../context.ts';
 import { startDevServers, type DevServers } from '../local/dev-servers.ts';
-import { startLocalWorker, type LocalWorker } from '../local/worker.ts';
+import { loadWorker, startLocalWorker, type LocalWorker } from '../local/worker.ts';
 import { addressesOf, renderDev } from '../render/dev.ts';
 import { requirePort } from '../services/ports.ts';
 import { ensureBucket, withStores } from '../stores.ts';
@@ -34,7 +34,7 @@ export async function dev(context: Context, flags: DevFlags): Promise<number> {
   let worker: LocalWorker | undefined;
   try {
     servers = await startDevServers({
-      environment, data, ephemeral: flags.ephemeral === true, tell: (line) => { output.say(line); },
+      environment, data, ephemeral: flags.ephemeral === true, tell: (line) => { output.say(line); }, whileStarting: loadWorker,
       ports: { temporal: flags.port ?? PORTS.temporal, ui: flags.uiPort ?? PORTS.ui, s3: flags.s3Port ?? PORTS.s3 },
     });
     const { temporal, s3 } = servers;

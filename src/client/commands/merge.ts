@@ -2,11 +2,9 @@ import { EXIT } from '../../contracts/errors.ts';
 import type { MergeInput, RetryInput } from '../../contracts/merge.ts';
 import type { Context } from '../context.ts';
 import { mergeInputOf, type MergeFlags } from '../merge-input.ts';
-import { findOpenRun } from '../run-list.ts';
 import type { Run } from '../runs.ts';
 import { openSession, type Session } from '../session.ts';
-import { followToEnd, type FollowFlags } from './start.ts';
-import { resumeIfPaused } from './watch.ts';
+import type { FollowFlags } from './start.ts';
 
 export interface RunFlags extends FollowFlags {
   readonly id?: string;
@@ -34,12 +32,15 @@ export async function startAndFollow(context: Context, session: Session, flags: 
     output.answer({ id: run.id }, () => run.id);
     return EXIT.ok;
   }
+  // Only now: the run does not have to wait for what shows it.
+  const { followToEnd } = await import('./start.ts');
   return followToEnd(context, session, run, flags);
 }
 
 /** In local mode a command that was killed is said again: an open run of the same input is gone on with. */
 export async function runToGoOnWith({ output }: Context, session: Session, input: MergeInput | RetryInput, id: string | undefined): Promise<Run | undefined> {
   if (session.outlivesUs || id !== undefined) return undefined;
+  const [{ findOpenRun }, { resumeIfPaused }] = await Promise.all([import('../run-list.ts'), import('./watch.ts')]);
   const open = await findOpenRun(session.runs, input);
   if (open === undefined) return undefined;
   const run = session.runs.run(open);

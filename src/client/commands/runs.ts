@@ -1,6 +1,6 @@
 import type { Context } from '../context.ts';
 import { EXIT } from '../../contracts/errors.ts';
-import { hasRuns } from '../local/embedded.ts';
+import { hasRuns } from '../local/embedded-directory.ts';
 import { renderRuns } from '../render/runs.ts';
 import { listRuns } from '../run-list.ts';
 import { openSession } from '../session.ts';

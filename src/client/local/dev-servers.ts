@@ -22,6 +22,8 @@ export interface DevOptions {
   readonly ephemeral: boolean;
   readonly ports: { readonly temporal: number; readonly ui: number; readonly s3: number };
   readonly tell: (line: string) => void;
+  /** Called when the servers have been started, and have yet to answer. */
+  readonly whileStarting: () => void;
 }
 
 export interface DevServers {
@@ -44,12 +46,17 @@ export async function startDevServers(options: DevOptions): Promise<DevServers> 
   ]);
   return withLock(data, async () => {
     await clearUp(environment, data);
+    let spawned = 0;
+    const onSpawn = (): void => {
+      spawned += 1;
+      if (spawned === 2) options.whileStarting();
+    };
     const starts = await Promise.allSettled([
       startTemporal({
-        binary: temporalBinary, logFile: join(data, 'temporal.log'), port: options.ports.temporal, uiPort: options.ports.ui,
+        binary: temporalBinary, logFile: join(data, 'temporal.log'), port: options.ports.temporal, uiPort: options.ports.ui, onSpawn,
         ...(options.ephemeral ? {} : { databaseFile: join(data, 'temporal.db') }),
       }),
-      startVersitygw({ binary: s3Binary, directory: join(data, 's3'), logFile: join(data, 's3.log'), port: options.ports.s3, ...KEYS }),
+      startVersitygw({ binary: s3Binary, directory: join(data, 's3'), logFile: join(data, 's3.log'), port: options.ports.s3, onSpawn, ...KEYS }),
     ] as const);
     const [temporal, s3] = starts;
     if (temporal.status === 'rejected' || s3.status === 'rejected') {

@@ -23,6 +23,11 @@ export interface LocalWorker {
   stop(): Promise<void>;
 }
 
+/** Loads the code of the worker ahead of its start, while there is something else to wait for. Where that fails, the start says so. */
+export function loadWorker(): void {
+  import('../../workers/index.ts').catch(() => undefined);
+}
+
 /** Starts a worker in the background. */
 export function startLocalWorker({ config, temporal, stores, logFile, queues = config.values.worker.queues }: LocalWorkerOptions): LocalWorker {
   const abort = new AbortController();

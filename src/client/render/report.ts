@@ -1,7 +1,7 @@
 /** The report of a run, as text. Pure. */
 import type { Report } from '../../contracts/report.ts';
 import type { Style } from '../output.ts';
-import { bytes, count, duration, several } from './numbers.ts';
+import { bytes, count, duration, grouped, several } from './numbers.ts';
 import { columns } from './table.ts';
 
 const TITLES: Readonly<Record<Report['status'], (style: Style) => string>> = {
@@ -23,7 +23,7 @@ export function renderReport(report: Report, style: Style): string {
     ['skipped', count(skipped.objects), bytes(skipped.bytes), reasons],
   ], [1, 2]);
   const facts: string[][] = [
-    ['lines', `${count(report.lines)}, ${report.averageLinesPerObject.toLocaleString('en-US')} a source on average`],
+    ['lines', `${count(report.lines)}, ${grouped(report.averageLinesPerObject)} a source on average`],
     ['chunks', `${count(chunks.count)}, ${bytes(chunks.bytes)}`],
     ['requests', requests(report)],
     ['time', timeText(report)],

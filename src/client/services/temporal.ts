@@ -27,7 +27,7 @@ export interface StartTemporalOptions {
   readonly port?: number;
   readonly uiPort?: number;
   /** Told as soon as there is a process, before it serves anybody. */
-  readonly onSpawn?: (server: ServerFacts) => Promise<void>;
+  readonly onSpawn?: (server: ServerFacts) => Promise<void> | void;
 }
 
 export interface ServerFacts {

@@ -19,6 +19,8 @@ export interface StartVersitygwOptions {
   readonly accessLog?: string;
   /** Old versions of objects are kept here; absent: no versioning. */
   readonly versionsDirectory?: string;
+  /** Told as soon as there is a process, before it serves anybody. */
+  readonly onSpawn?: () => void;
 }
 
 export interface S3Server {
@@ -65,6 +67,7 @@ async function start(options: StartVersitygwOptions, metadata: readonly string[]
       'posix', ...metadata, ...(options.versionsDirectory === undefined ? [] : ['--versioning-dir', options.versionsDirectory]), options.directory,
     ],
   });
+  options.onSpawn?.();
   await waitUntilHealthy(server, async () => isS3Healthy(endpoint), (why) =>
     new TributaryError('TRB-STORE-UNREACHABLE', `the S3 server did not start at ${endpoint}: ${why}`));
   return {

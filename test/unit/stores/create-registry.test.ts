@@ -34,14 +34,15 @@ describe('createRegistry', () => {
   });
 
   it('pings: any answer about a bucket that nobody has is an answer', async () => {
-    const answering: Record<string, () => Promise<void>> = {
-      up: () => createMemoryStore().headBucket('x'),
-      denied: () => createMemoryStore({ onCall: () => Object.assign(new Error('no'), { httpStatus: 403, storeCode: 'AccessDenied' }) }).headBucket('x'),
-      wrongKeys: () => createMemoryStore({ onCall: () => Object.assign(new Error('no'), { httpStatus: 403, storeCode: 'InvalidAccessKeyId' }) }).headBucket('x'),
-      down: () => createMemoryStore({ name: 'down', onCall: () => Object.assign(new Error('connect ECONNREFUSED'), { code: 'ECONNREFUSED' }) }).headBucket('x'),
+    const looking = (options: Parameters<typeof createMemoryStore>[0]): ObjectStore['list'] => createMemoryStore(options).list;
+    const answering: Record<string, ObjectStore['list']> = {
+      up: looking({}),
+      denied: looking({ onCall: () => Object.assign(new Error('no'), { httpStatus: 403, storeCode: 'AccessDenied' }) }),
+      wrongKeys: looking({ onCall: () => Object.assign(new Error('no'), { httpStatus: 403, storeCode: 'InvalidAccessKeyId' }) }),
+      down: looking({ name: 'down', onCall: () => Object.assign(new Error('connect ECONNREFUSED'), { code: 'ECONNREFUSED' }) }),
     };
     const stores = Object.fromEntries(Object.keys(answering).map((name) => [name, config()]));
-    const registry = createRegistry(stores, { connect: (name): ObjectStore => ({ ...createMemoryStore({ name }), headBucket: answering[name] ?? (() => Promise.resolve()) }) });
+    const registry = createRegistry(stores, { connect: (name): ObjectStore => ({ ...createMemoryStore({ name }), list: answering[name] ?? looking({}) }) });
     expect(await registry.ping(5_000)).toEqual({
       up: null, denied: null,
       wrongKeys: expect.objectContaining({ code: 'TRB-BAD-CREDENTIALS' }), down: expect.objectContaining({ code: 'TRB-STORE-UNREACHABLE', message: expect.stringContaining('cannot be reached') }),

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
-import { embeddedDirectory, hasRuns, otherDirectories } from '../../../../src/client/local/embedded.ts';
+import { embeddedDirectory, hasRuns, otherDirectories } from '../../../../src/client/local/embedded-directory.ts';
 import { listDevs, liveUsers, readState, serverState, withLock, writeState, type DevState } from '../../../../src/client/local/state.ts';
 import { readEnvironment } from '../../../../src/config/environment.ts';
 

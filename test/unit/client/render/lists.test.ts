@@ -4,7 +4,7 @@ import { PLAIN } from '../../../../src/client/output.ts';
 import { addressesOf, renderDev } from '../../../../src/client/render/dev.ts';
 import { renderDoctor } from '../../../../src/client/render/doctor.ts';
 import { renderLimits } from '../../../../src/client/render/limits.ts';
-import { bytes, duration, percent, several } from '../../../../src/client/render/numbers.ts';
+import { bytes, count, duration, grouped, percent, several } from '../../../../src/client/render/numbers.ts';
 import { renderFailures, renderRuns, renderVerify } from '../../../../src/client/render/runs.ts';
 import { columns } from '../../../../src/client/render/table.ts';
 import { DEFAULT_LIMITS } from '../../../../src/contracts/limits.ts';
@@ -79,6 +79,8 @@ describe('figures', () => {
   it('read well', () => {
     expect(renderLimits({ ...DEFAULT_LIMITS, bytesPerSecond: 2 ** 20 })).toBe('parallel groups  8\ndownloads        off\nuploads          16\nbandwidth        1 MiB/s\nrequests         off');
     expect([several(1, 'retry'), several(2, 'retry'), several(1_000, 'batch'), several(0, 'line')]).toEqual(['1 retry', '2 retries', '1,000 batches', '0 lines']);
+    expect([count(0), count(999), count(1_000), count(1_234_567.6), count(-12_345), grouped(1_234.56), grouped(146.18), grouped(0.001)]).toEqual(
+      ['0', '999', '1,000', '1,234,568', '-12,345', '1,234.56', '146.18', '0.001']);
     expect([bytes(0), bytes(1536), bytes(5 * 2 ** 30)]).toEqual(['0 B', '1.5 KiB', '5 GiB']);
     expect([duration(0), duration(936), duration(1_500), duration(90_500), duration(3_661_000)]).toEqual(['0ms', '936ms', '1.5s', '1m 30s', '1h 1m']);
     expect([percent(0, 0), percent(1, 3), percent(999, 1000), percent(5, 5)]).toEqual(['100%', '33%', '99%', '100%']);
