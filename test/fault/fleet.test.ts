@@ -53,14 +53,18 @@ describe('a second and a third worker', () => {
   });
 });
 
+/** By then V8 has collected what starting left behind: each thread of a worker that has nothing to do does so once, 8 to 18 s after its start (measured). */
+const TIDY_MS = 20_000;
+const WATCHED_MS = 8000;
+
 describe('a worker without work', () => {
   it('uses less than 3 % of a core', async () => {
     const { startWorker } = rig();
     const { pid } = await startWorker({ TRIBUTARY_METRICS_PORT: String(await choosePort()) });
-    await sleep(3000);
+    await sleep(TIDY_MS);
     const before = cpuSecondsOf(pid);
-    await sleep(8000);
-    const used = (cpuSecondsOf(pid) - before) / 8;
+    await sleep(WATCHED_MS);
+    const used = (cpuSecondsOf(pid) - before) / (WATCHED_MS / 1000);
     expect(used).toBeLessThan(0.03);
   });
 });
