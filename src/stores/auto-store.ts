@@ -1,6 +1,6 @@
 /**
- * One store served by two clients: the lean one for the verbs that carry the bytes and the listing, the SDK for everything else, and
- * for whatever the lean one does not serve.
+ * One store served by two clients: the lean one for the verbs that every run needs many times, the SDK for everything else, and for
+ * whatever the lean one does not serve.
  *
  * Invariant: a call that the lean client refused (`FallbackError`) changed nothing, so the same call goes to the SDK. Where that
  * happens again and again for a verb and a bucket, the lean client is not asked any more.
@@ -66,15 +66,15 @@ export function createAutoStore(sdk: ObjectStore, { openLean, strict = false, on
     name: sdk.name,
     list: (request, options) => hot('list', request.bucket, (store) => store.list(request, options)),
     readInto: (request, into, options) => hot('readInto', request.bucket, (store) => store.readInto(request, into, options)),
+    get: (ref, options) => hot('get', ref.bucket, (store) => store.get(ref, options)),
     put: (request, options) => hot('put', request.bucket, (store) => store.put(request, options)),
+    createUpload: (request, options) => hot('createUpload', request.bucket, (store) => store.createUpload(request, options)),
     uploadPart: (request, options) => hot('uploadPart', request.bucket, (store) => store.uploadPart(request, options)),
-    get: (ref, options) => viaSdk(() => sdk.get(ref, options)),
+    completeUpload: (request, options) => hot('completeUpload', request.bucket, (store) => store.completeUpload(request, options)),
     head: (ref, options) => viaSdk(() => sdk.head(ref, options)),
     putStream: (request, options) => viaSdk(() => sdk.putStream(request, options)),
-    createUpload: (request, options) => viaSdk(() => sdk.createUpload(request, options)),
     listParts: (ref, options) => viaSdk(() => sdk.listParts(ref, options)),
     listUploads: (request, options) => viaSdk(() => sdk.listUploads(request, options)),
-    completeUpload: (request, options) => viaSdk(() => sdk.completeUpload(request, options)),
     abortUpload: (ref, options) => viaSdk(() => sdk.abortUpload(ref, options)),
     delete: (ref, options) => viaSdk(() => sdk.delete(ref, options)),
     headBucket: (bucket, options) => viaSdk(() => sdk.headBucket(bucket, options)),

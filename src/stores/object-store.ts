@@ -20,6 +20,11 @@ export interface ReadOptions extends CallOptions {
   readonly landed?: ((start: number, end: number) => void) | undefined;
 }
 
+/** Of an object that `get` reads, where the caller does not say it. */
+export const MAX_GET_BYTES = 64 * 2 ** 20;
+/** How long a store may be silent while it completes an upload: many seconds for each GiB. */
+export const COMPLETE_SILENCE_MS = 900_000;
+
 export interface ObjectRef { readonly bucket: string; readonly key: string }
 
 export interface ListRequest {

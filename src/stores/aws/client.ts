@@ -8,15 +8,15 @@ import type { IncomingMessage } from 'node:http';
 import { S3Client, type S3ClientConfig } from '@aws-sdk/client-s3';
 import { NodeHttpHandler } from '@smithy/node-http-handler';
 import type { StoreConfig } from '../../contracts/config.ts';
+import { COMPLETE_SILENCE_MS } from '../object-store.ts';
 import type { ProxySettings } from '../proxy.ts';
 import type { CredentialsSource } from './credentials.ts';
 
 /** More than any run has in flight: waiting is the business of the limits, not of the socket pool. */
 const MAX_SOCKETS = 1024;
 const CONNECT_TIMEOUT_MS = 5_000;
-/** No byte either way for this long: the connection is dead. Completing a large upload is silent for many seconds per GiB. */
+/** No byte either way for this long: the connection is dead. */
 const IDLE_TIMEOUT_MS = 60_000;
-const COMPLETE_IDLE_TIMEOUT_MS = 900_000;
 const DEFAULT_REGION = 'us-east-1';
 
 export interface AwsClients {
@@ -43,7 +43,7 @@ export function createClients(config: StoreConfig, { useEnvironmentEndpoint, cre
     requestHandler: new NodeHttpHandler({ httpAgent, httpsAgent, connectionTimeout: CONNECT_TIMEOUT_MS, socketTimeout }),
   }));
   const s3 = client(IDLE_TIMEOUT_MS);
-  const patient = client(COMPLETE_IDLE_TIMEOUT_MS);
+  const patient = client(COMPLETE_SILENCE_MS);
   return {
     s3, patient,
     close: () => {

@@ -7,7 +7,7 @@ import type { StoreConfig } from '../../contracts/config.ts';
 import { isTributaryError, type ErrorCode } from '../../contracts/errors.ts';
 import { classifyStoreError, wrongAnswer, type FailedCall } from '../classify.ts';
 import { encodeCrc32 } from '../crc32.ts';
-import type { CallOptions, CompleteRequest, CreateUploadRequest, ObjectStore, PartRequest, PutRequest } from '../object-store.ts';
+import { MAX_GET_BYTES, type CallOptions, type CompleteRequest, type CreateUploadRequest, type ObjectStore, type PartRequest, type PutRequest } from '../object-store.ts';
 import type { StoreOperation } from '../operations.ts';
 import { guarded, sendable } from './call.ts';
 import { createClients, type ClientOptions } from './client.ts';
@@ -16,8 +16,6 @@ import { listAllParts, listAllUploads, listObjects } from './list.ts';
 import { outputParameters } from './output.ts';
 import { getWhole, headObject, readInto } from './read.ts';
 import { putStream } from './stream.ts';
-
-const MAX_GET_BYTES = 64 * 2 ** 20;
 
 /** A store served by the AWS SDK. One call is one request; only a HEAD that fails without saying why is followed by a LIST that does. */
 export function createAwsStore(name: string, config: StoreConfig, options: Partial<ClientOptions> = {}): ObjectStore {

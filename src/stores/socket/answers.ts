@@ -5,7 +5,7 @@ import type { ReadRequest, ReadResult } from '../object-store.ts';
 import type { HttpAnswer, Place } from './answer-reader.ts';
 import { FallbackError } from './failure.ts';
 import type { ResponseHead } from './head-parser.ts';
-import { readError } from './xml.ts';
+import { isError, readChild, readError } from './xml.ts';
 
 /** Errors, and what writes are answered with: small, always. */
 const MAX_ANSWER_BYTES = 2 ** 20;
@@ -19,7 +19,7 @@ export class RefusedRequest extends Error {
   /** The server's clock, where it told. */
   readonly serverTimeMs: number | undefined;
   constructor(answer: HttpAnswer) {
-    const { code, message } = readError(Buffer.from(answer.body.buffer, answer.body.byteOffset, answer.body.byteLength).toString());
+    const { code, message } = readError(textOf(answer));
     super(message ?? `HTTP ${answer.head.status}`);
     const serverTimeMs = Date.parse(answer.head.headers.date ?? '');
     this.httpStatus = answer.head.status;
@@ -34,9 +34,27 @@ export function refusalOf(answer: HttpAnswer): RefusedRequest | FallbackError {
   return status >= 400 ? new RefusedRequest(answer) : new FallbackError(`the store redirects (HTTP ${status})`);
 }
 
+/** The body of an answer, in place. */
+export function bytesOf({ body }: HttpAnswer): Buffer {
+  return Buffer.from(body.buffer, body.byteOffset, body.byteLength);
+}
+
+export function textOf(answer: HttpAnswer): string {
+  return bytesOf(answer).toString();
+}
+
 export const collectAnswer: Place = () => MAX_ANSWER_BYTES;
 
 export const collectListing: Place = (head) => head.status === 200 ? MAX_LIST_BYTES : MAX_ANSWER_BYTES;
+
+/** A whole object of unknown length, which is collected. */
+export function collectObject(maxBytes: number, call: FailedCall): Place {
+  return ({ status, contentLength = 0 }) => {
+    if (status >= 300) return MAX_ANSWER_BYTES;
+    if (status !== 200 || contentLength > maxBytes) throw wrongAnswer(call, `HTTP ${status} and ${contentLength} bytes where at most ${maxBytes} were expected`, status);
+    return maxBytes;
+  };
+}
 
 /** Where the body of GET goes: straight into the caller's buffer, where the answer is exactly the one that was asked for. */
 export function placeRead(request: ReadRequest, into: Uint8Array, call: FailedCall): Place {
@@ -75,6 +93,23 @@ export function readResult(head: ResponseHead, request: ReadRequest): ReadResult
 export function writtenEtag(answer: HttpAnswer, call: FailedCall): { readonly etag: string } {
   const etag = answer.head.headers.etag;
   if (answer.head.status !== 200 || etag === undefined || etag === '') throw wrongAnswer(call, `HTTP ${answer.head.status} without an ETag`, answer.head.status);
+  return { etag };
+}
+
+/** @throws TRB-STORE-FAULT where no upload is named */
+export function begunUpload(answer: HttpAnswer, call: FailedCall): { readonly uploadId: string } {
+  const uploadId = readChild(textOf(answer), 'InitiateMultipartUploadResult', 'UploadId');
+  if (uploadId === '') throw wrongAnswer(call, 'no upload id', answer.head.status);
+  return { uploadId };
+}
+
+/** @throws RefusedRequest where the answer is an error although its status says success; TRB-STORE-FAULT where it has no ETag */
+export function completedUpload(answer: HttpAnswer, call: FailedCall): { readonly etag: string } {
+  const xml = textOf(answer);
+  // The status is sent before the store knows: "a 200 OK response can contain either a success or an error" (S3 API reference).
+  if (isError(xml)) throw new RefusedRequest(answer);
+  const etag = readChild(xml, 'CompleteMultipartUploadResult', 'ETag');
+  if (etag === '') throw wrongAnswer(call, 'no ETag', answer.head.status);
   return { etag };
 }
 

@@ -40,6 +40,8 @@ export interface HttpRequest {
   readonly body?: readonly Uint8Array[] | undefined;
   /** Whether sending it twice does no harm. */
   readonly idempotent: boolean;
+  /** How long the server may be silent, where that is longer than usual. */
+  readonly silenceMs?: number | undefined;
   /** What it throws is what the request rejects with; the connection is closed then. */
   readonly place: Place;
   /** Told of bytes in the buffer that `place` gave, by offsets into its memory. */
@@ -128,7 +130,7 @@ export class Connection {
     // Not before: what arrives until then answers nothing.
     this.#reader.begin(request.place, request.landed);
     this.#unsent = request.body && new BodyPieces(request.body);
-    this.#setTimeout(this.#timeouts.firstByteMs);
+    this.#setTimeout(request.silenceMs ?? this.#timeouts.firstByteMs);
     socket.ref();
     // Corked only where there is something to join the head to: it costs more than it looks.
     if (this.#unsent) socket.cork();
@@ -168,7 +170,7 @@ export class Connection {
   #onRead(lengthBytes: number): void {
     try {
       if (this.#reader.take(lengthBytes)) this.#finish();
-      else if (this.#reader.inBody) this.#setTimeout(this.#timeouts.idleBodyMs);
+      else if (this.#reader.inBody) this.#setTimeout(this.#exchange?.request.silenceMs ?? this.#timeouts.idleBodyMs);
     } catch (error) {
       if (!(error instanceof MalformedAnswer)) this.#abandon(error);
       else if (this.#reader.answered) this.#fail('malformed', 'MALFORMED_ANSWER', error.message, error);

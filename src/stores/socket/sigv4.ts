@@ -12,7 +12,7 @@ export interface Credentials {
 }
 
 export interface UnsignedRequest {
-  readonly method: 'GET' | 'PUT';
+  readonly method: 'GET' | 'PUT' | 'POST';
   /** As the `Host` header has it. */
   readonly host: string;
   /** Encoded, with its leading slash. */

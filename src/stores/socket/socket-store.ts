@@ -5,14 +5,15 @@
 import { isTributaryError } from '../../contracts/errors.ts';
 import { classifyStoreError, wrongAnswer, type FailedCall } from '../classify.ts';
 import { encodeCrc32 } from '../crc32.ts';
-import { InterruptedRead, type Body, type CallOptions, type ListRequest, type ObjectStore, type ReadOptions } from '../object-store.ts';
-import { collectAnswer, collectListing, isWhole, placeRead, readResult, refusalOf, RefusedRequest, writtenEtag } from './answers.ts';
+import { bodyOf } from '../body.ts';
+import { COMPLETE_SILENCE_MS, InterruptedRead, MAX_GET_BYTES, type Body, type CallOptions, type CompleteRequest, type ListRequest, type ObjectStore, type ReadOptions } from '../object-store.ts';
+import { begunUpload, bytesOf, collectAnswer, collectListing, collectObject, completedUpload, isWhole, placeRead, readResult, refusalOf, RefusedRequest, textOf, writtenEtag } from './answers.ts';
 import type { HttpAnswer, Place } from './answer-reader.ts';
 import { createAddressing, type EndpointConfig } from './endpoint.ts';
 import { FallbackError, HttpFailure } from './failure.ts';
 import { MalformedAnswer } from './head-parser.ts';
 import { HttpClient, type HttpClientOptions } from './http1.ts';
-import { outputHeaders, type Header } from './output-headers.ts';
+import { outputHeaders, putHeaders, type Header } from './output-headers.ts';
 import { createSigner, encodeKey, type Credentials } from './sigv4.ts';
 import { readListPage } from './xml.ts';
 
@@ -21,8 +22,8 @@ export interface ResolvedSocketConfig extends EndpointConfig, HttpClientOptions 
   readonly now?: (() => number) | undefined;
 }
 
-/** The verbs that carry the bytes, and the listing. */
-export type HotStore = Pick<ObjectStore, 'name' | 'list' | 'readInto' | 'put' | 'uploadPart' | 'close'>;
+/** The verbs that every run needs many times: an SDK's call costs ten times what one of these does. */
+export type HotStore = Pick<ObjectStore, 'name' | 'list' | 'readInto' | 'get' | 'put' | 'createUpload' | 'uploadPart' | 'completeUpload' | 'close'>;
 
 export interface SocketStore extends HotStore {
   /** Connections at the moment, and calls that wait for one. */
@@ -31,12 +32,13 @@ export interface SocketStore extends HotStore {
 
 interface Call {
   readonly where: FailedCall;
-  readonly method: 'GET' | 'PUT';
+  readonly method: 'GET' | 'PUT' | 'POST';
   readonly key: string;
   readonly query: readonly (readonly [string, string])[];
   readonly headers: readonly Header[];
   readonly body?: Body;
   readonly idempotent: boolean;
+  readonly silenceMs?: number;
   readonly place: Place;
   readonly landed?: ReadOptions['landed'];
   /** Of the verbs that come by the thousand; see `UnsignedRequest`. */
@@ -47,6 +49,7 @@ const WHOLE_READ = {};
 const RANGED_READ = {};
 const WHOLE_READ_HEADER: Header = ['x-amz-checksum-mode', 'ENABLED'];
 const NO_QUERY: Call['query'] = [];
+const FULL_OBJECT: Header = ['x-amz-checksum-type', 'FULL_OBJECT'];
 
 /**
  * @param credentials asked before every request; it remembers
@@ -62,10 +65,10 @@ export function createSocketStore(name: string, config: ResolvedSocketConfig, cr
 
   const send = (call: Call, keys: Credentials, signal: AbortSignal | undefined): Promise<HttpAnswer> => {
     const address = addressOf(call.where.bucket);
-    const { method, query, headers, body, idempotent, place, landed, shape } = call;
+    const { method, query, headers, body, idempotent, silenceMs, place, landed, shape } = call;
     const path = `${address.pathPrefix}${encodeKey(call.key)}`;
-    const head = sign({ method, host: address.host, path, query, headers, bodyBytes: body?.sizeBytes, shape }, keys, now() + skewMs);
-    return client.request(address.origin, { head, body: body?.views, idempotent, place, landed, signal });
+    const head = sign({ method, host: address.host, path, query, headers, bodyBytes: body?.sizeBytes ?? (method === 'POST' ? 0 : undefined), shape }, keys, now() + skewMs);
+    return client.request(address.origin, { head, body: body?.views, idempotent, silenceMs, place, landed, signal });
   };
 
   const sendAgain = async (call: Call, refusal: unknown, signal: AbortSignal | undefined): Promise<HttpAnswer> => {
@@ -97,7 +100,7 @@ export function createSocketStore(name: string, config: ResolvedSocketConfig, cr
     list: async (request, options) => {
       const where: FailedCall = { store: name, bucket: request.bucket, key: request.prefix === '' ? undefined : request.prefix, operation: 'list' };
       return guarded({ where, method: 'GET', key: '', query: listQuery(request), headers: [], idempotent: true, place: collectListing }, options,
-        ({ body }) => readListPage(Buffer.from(body.buffer, body.byteOffset, body.byteLength).toString()));
+        (answer) => readListPage(textOf(answer)));
     },
     readInto: (request, into, options) => {
       const where: FailedCall = { store: name, bucket: request.bucket, key: request.key, operation: 'readInto' };
@@ -109,13 +112,24 @@ export function createSocketStore(name: string, config: ResolvedSocketConfig, cr
         place: placeRead(request, into, where), landed: options?.landed, shape: whole ? WHOLE_READ : RANGED_READ,
       }, options, ({ head }) => readResult(head, request));
     },
+    get: async (ref, options) => {
+      const where: FailedCall = { store: name, bucket: ref.bucket, key: ref.key, operation: 'get' };
+      const place = collectObject(options?.maxBytes ?? MAX_GET_BYTES, where);
+      return guarded({ where, method: 'GET', key: ref.key, query: NO_QUERY, headers: [], idempotent: true, place }, options, bytesOf);
+    },
     put: async (request, options) => {
       const where: FailedCall = { store: name, bucket: request.bucket, key: request.key, operation: 'put' };
-      const headers = outputHeaders(request.output, request.metadata);
+      const headers = putHeaders(request.output, request.metadata);
       headers.push(['x-amz-checksum-crc32', encodeCrc32(request.body.crc32)]);
       if (request.ifNoneMatch !== undefined) headers.push(['if-none-match', request.ifNoneMatch]);
       return guarded({ where, method: 'PUT', key: request.key, query: [], headers, body: request.body, idempotent: false, place: collectAnswer }, options,
         (answer) => writtenEtag(answer, where));
+    },
+    createUpload: async (request, options) => {
+      const where: FailedCall = { store: name, bucket: request.bucket, key: request.key, operation: 'createUpload' };
+      const headers: Header[] = [['x-amz-checksum-algorithm', 'CRC32'], FULL_OBJECT, ...outputHeaders(request.output, request.metadata)];
+      return guarded({ where, method: 'POST', key: request.key, query: [['uploads', '']], headers, idempotent: false, place: collectAnswer }, options,
+        (answer) => begunUpload(answer, where));
     },
     uploadPart: async (request, options) => {
       const where: FailedCall = { store: name, bucket: request.bucket, key: request.key, operation: 'uploadPart' };
@@ -123,6 +137,15 @@ export function createSocketStore(name: string, config: ResolvedSocketConfig, cr
       const headers: Header[] = [['x-amz-checksum-crc32', encodeCrc32(request.body.crc32)]];
       return guarded({ where, method: 'PUT', key: request.key, query, headers, body: request.body, idempotent: true, place: collectAnswer }, options,
         (answer) => writtenEtag(answer, where));
+    },
+    completeUpload: async (request, options) => {
+      const where: FailedCall = { store: name, bucket: request.bucket, key: request.key, operation: 'completeUpload' };
+      const headers: Header[] = [['content-type', 'application/xml'], ['x-amz-checksum-crc32', encodeCrc32(request.crc32)], FULL_OBJECT, ['x-amz-mp-object-size', String(request.sizeBytes)]];
+      if (request.ifNoneMatch !== undefined) headers.push(['if-none-match', request.ifNoneMatch]);
+      return guarded({
+        where, method: 'POST', key: request.key, query: [['uploadId', request.uploadId]], headers, body: bodyOf(listOfParts(request)), idempotent: false,
+        silenceMs: COMPLETE_SILENCE_MS, place: collectAnswer,
+      }, options, (answer) => completedUpload(answer, where));
     },
     connections: () => client.counts,
     close: () => { client.close(); },
@@ -133,6 +156,16 @@ export function createSocketStore(name: string, config: ResolvedSocketConfig, cr
 function checkLength(body: Body): void {
   const sizeBytes = body.views.reduce((sum, view) => sum + view.byteLength, 0);
   if (sizeBytes !== body.sizeBytes) throw new RangeError(`the body has ${sizeBytes} bytes where ${body.sizeBytes} were announced`);
+}
+
+function listOfParts({ parts }: CompleteRequest): string {
+  const listed = parts.map(({ partNumber, etag, crc32 }) =>
+    `<Part><ETag>${escaped(etag)}</ETag><ChecksumCRC32>${encodeCrc32(crc32)}</ChecksumCRC32><PartNumber>${partNumber}</PartNumber></Part>`);
+  return `<CompleteMultipartUpload xmlns="http://s3.amazonaws.com/doc/2006-03-01/">${listed.join('')}</CompleteMultipartUpload>`;
+}
+
+function escaped(text: string): string {
+  return text.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;').replaceAll('"', '&quot;');
 }
 
 function listQuery(request: ListRequest): (readonly [string, string])[] {

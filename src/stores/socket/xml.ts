@@ -1,6 +1,6 @@
 /**
- * Reads the two XML answers of the hot verbs by scanning, without a document tree: a page of ListObjectsV2, and an error. What a
- * scan cannot be sure of is refused, and goes to the SDK. Pure.
+ * Reads the XML answers of the hot verbs by scanning, without a document tree: a page of ListObjectsV2, what is said of an upload, and an
+ * error. What a scan cannot be sure of is refused. Pure.
  */
 import type { ListedObject, ListPage } from '../object-store.ts';
 import { MalformedAnswer } from './head-parser.ts';
@@ -20,7 +20,7 @@ class Scanner {
   next(): string {
     const open = this.#xml.indexOf('<', this.#at) + 1;
     const close = this.#xml.indexOf('>', open);
-    if (open === 0 || close < 0) throw new MalformedAnswer('the listing is cut off');
+    if (open === 0 || close < 0) throw new MalformedAnswer('the answer is cut off');
     this.#at = close + 1;
     const name = this.#xml.slice(open, close);
     const space = name.indexOf(' ');
@@ -31,7 +31,7 @@ class Scanner {
   text(name: string): string {
     const start = this.#at;
     const end = this.#xml.indexOf('<', start);
-    if (!this.#xml.startsWith(name, end + 2) || this.#xml.charCodeAt(end + 1) !== SLASH) throw new MalformedAnswer(`the listing has more than text in ${name}`);
+    if (!this.#xml.startsWith(name, end + 2) || this.#xml.charCodeAt(end + 1) !== SLASH) throw new MalformedAnswer(`the answer has more than text in ${name}`);
     this.#at = end + name.length + 3;
     return this.#xml.slice(start, end);
   }
@@ -39,7 +39,7 @@ class Scanner {
   skip(name: string): void {
     if (name.endsWith('/')) return;
     const end = this.#xml.indexOf(`</${name}>`, this.#at);
-    if (end < 0) throw new MalformedAnswer(`the listing does not close ${name}`);
+    if (end < 0) throw new MalformedAnswer(`the answer does not close ${name}`);
     this.#at = end + name.length + 3;
   }
 }
@@ -54,9 +54,7 @@ export function readListPage(xml: string): ListPage {
   const prefixes: string[] = [];
   let truncated = false;
   let token = '';
-  let root = scanner.next();
-  if (root.startsWith('?xml')) root = scanner.next();
-  if (root !== 'ListBucketResult') throw new MalformedAnswer(`the answer is ${root} where ListBucketResult was expected`);
+  openRoot(scanner, 'ListBucketResult');
   for (let name = scanner.next(); name !== '/ListBucketResult'; name = scanner.next()) {
     if (name === 'Contents') objects.push(readObject(scanner, decode));
     else if (name === 'CommonPrefixes') prefixes.push(readPrefix(scanner, decode));
@@ -67,6 +65,27 @@ export function readListPage(xml: string): ListPage {
   if (!truncated) return { objects, prefixes };
   if (token === '') throw new MalformedAnswer('the listing is cut off and names no next page');
   return { objects, prefixes, next: token };
+}
+
+/**
+ * The text of a child of the root element, without white space around it; empty where there is none.
+ * @throws MalformedAnswer where the root is another one, or not closed
+ */
+export function readChild(xml: string, root: string, child: string): string {
+  const scanner = new Scanner(xml);
+  let text = '';
+  openRoot(scanner, root);
+  for (let name = scanner.next(); name !== `/${root}`; name = scanner.next()) {
+    if (name === child) text = decodeEntities(scanner.text(name)).trim();
+    else scanner.skip(name);
+  }
+  return text;
+}
+
+function openRoot(scanner: Scanner, expected: string): void {
+  let root = scanner.next();
+  if (root.startsWith('?xml')) root = scanner.next();
+  if (root !== expected) throw new MalformedAnswer(`the answer is ${root} where ${expected} was expected`);
 }
 
 type Decode = (text: string) => string;
@@ -109,13 +128,18 @@ function readTimeMs(text: string): number {
 
 export interface ErrorAnswer { readonly code: string | undefined; readonly message: string | undefined }
 
+/** Whether a body is an S3 error: text of any other answer has its angle brackets escaped. */
+export function isError(xml: string): boolean {
+  return /<Error[\s>]/.test(xml);
+}
+
 /** Code and message of an error; both absent where the body is no S3 error. */
 export function readError(xml: string): ErrorAnswer {
   const text = (name: string): string | undefined => {
     const found = new RegExp(`<${name}>([^<]*)</${name}>`).exec(xml)?.[1]?.trim();
     return found === undefined || found === '' ? undefined : withoutEntities(found);
   };
-  return /<Error[\s>]/.test(xml) ? { code: text('Code'), message: text('Message') } : { code: undefined, message: undefined };
+  return isError(xml) ? { code: text('Code'), message: text('Message') } : { code: undefined, message: undefined };
 }
 
 /** For people: what is no entity is shown as it stands. */
@@ -147,7 +171,7 @@ export function decodeEntities(text: string): string {
   return unquoted.replaceAll(/&(?:#(\d{1,7})|#x([0-9A-Fa-f]{1,6})|(\w{1,8}));?/g, (entity, decimal: string | undefined, hex: string | undefined, name: string | undefined) => {
     const code = decimal !== undefined ? Number(decimal) : hex !== undefined ? parseInt(hex, 16) : Number.NaN;
     const char = name !== undefined ? TEXT_ENTITIES[name] : code <= 0x10ffff ? String.fromCodePoint(code) : undefined;
-    if (char === undefined || !entity.endsWith(';')) throw new MalformedAnswer(`the listing has the unknown entity ${entity}`);
+    if (char === undefined || !entity.endsWith(';')) throw new MalformedAnswer(`the answer has the unknown entity ${entity}`);
     return char;
   });
 }
