@@ -19,7 +19,7 @@ import { QUEUES, WORKFLOWS } from '../contracts/names.ts';
 /** A worker that has rehearsed by the time it is made. */
 export class RehearsedWorker extends Worker {
   protected static override async createWorkflowCreator(bundle: WorkflowBundleWithSourceMapAndFilename, options: CompiledWorkerOptions, logger: Logger): Promise<WorkflowCreator> {
-    const creating = super.createWorkflowCreator(bundle, { ...options, isolateExecutionTimeoutMs: undefined as unknown as number }, logger);
+    const creating = super.createWorkflowCreator(bundle, options, logger);
     // While the thread loads: Node would write it when the process ends, and until then whoever starts beside it compiles the same again.
     flushCompileCache();
     const creator = await creating;
