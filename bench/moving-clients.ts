@@ -27,9 +27,8 @@ function requestsOf({ port, sourceBucket, targetBucket }: Place) {
       method: 'GET', host, path: `/${sourceBucket}/${key}`, query: [], shape: isWhole ? WHOLE_READ : RANGED_READ,
       headers: [['if-match', etag], ...(isWhole ? [['x-amz-checksum-mode', 'ENABLED'] as const] : [['range', `bytes=${offset}-${offset + lengthBytes - 1}`] as const])],
     }),
-    // The signer knows no POST by its types; the signature is made alike.
     write: ({ method, key, query, headers, body }: Sending): UnsignedRequest => ({
-      method: method as 'PUT', host, path: `/${targetBucket}/${key}`, query, headers, bodyBytes: body.length,
+      method, host, path: `/${targetBucket}/${key}`, query, headers, bodyBytes: body.length,
     }),
   };
 }

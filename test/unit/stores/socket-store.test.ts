@@ -1,32 +1,17 @@
 import { afterEach, describe, expect, it } from '@jest/globals';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { crc32 } from 'node:zlib';
-import { isTributaryError, type TributaryError } from '../../../src/contracts/errors.ts';
 import { InterruptedRead, type Body, type ReadRequest } from '../../../src/stores/object-store.ts';
 import { FallbackError } from '../../../src/stores/socket/failure.ts';
-import { createSocketStore, type ResolvedSocketConfig, type SocketStore } from '../../../src/stores/socket/socket-store.ts';
-import { startScriptedServer, until, type Peer, type ReceivedRequest, type ScriptedServer } from '../../support/scripted-server.ts';
+import { createSocketStore, type SocketStore } from '../../../src/stores/socket/socket-store.ts';
+import { until, type ReceivedRequest, type ScriptedServer } from '../../support/scripted-server.ts';
+import { answer, failureOf, IDENTITY, refusal, startSocketStore } from '../../support/socket-store-rig.ts';
 
-const identity = { accessKeyId: 'key', secretAccessKey: 'secret' };
 let server: ScriptedServer;
 let store: SocketStore;
 let requests: ReceivedRequest[];
 
-type Answer = string | ((request: ReceivedRequest, peer: Peer) => string | Promise<string>);
-
-/** Answers each request, over all connections, with the next of these; the last one again and again. */
-async function start(answers: readonly Answer[], config: Partial<ResolvedSocketConfig> = {}): Promise<void> {
-  requests = [];
-  server = await startScriptedServer(async (peer) => {
-    for (let request = await peer.request(); request; request = await peer.request()) {
-      requests.push(request);
-      const answer = answers[Math.min(requests.length, answers.length) - 1] ?? '';
-      const text = typeof answer === 'string' ? answer : await answer(request, peer);
-      if (text === '') peer.reset();
-      await peer.send(text);
-    }
-  });
-  store = createSocketStore('test', { endpoint: `http://127.0.0.1:${server.port}`, region: 'us-east-1', pathStyle: true, ...config }, () => Promise.resolve(identity));
+async function start(...args: Parameters<typeof startSocketStore>): Promise<void> {
+  ({ server, store, requests } = await startSocketStore(...args));
 }
 
 afterEach(async () => {
@@ -36,21 +21,10 @@ afterEach(async () => {
   await server.close();
 });
 
-function answer(status: number, headers: Readonly<Record<string, string>>, body = ''): string {
-  const lines = Object.entries({ 'content-length': String(Buffer.byteLength(body)), ...headers }).map(([name, value]) => `${name}: ${value}\r\n`);
-  return `HTTP/1.1 ${status} Whatever\r\n${lines.join('')}\r\n${body}`;
-}
-const refusal = (status: number, code: string, headers: Readonly<Record<string, string>> = {}): string =>
-  answer(status, { 'content-type': 'application/xml', ...headers }, `<?xml version="1.0"?><Error><Code>${code}</Code><Message>because of ${code}</Message></Error>`);
 const bodyOf = (...texts: string[]): Body => {
   const views = texts.map((text) => Buffer.from(text));
   return { views, sizeBytes: Buffer.concat(views).length, crc32: crc32(Buffer.concat(views)) };
 };
-async function failureOf(promise: Promise<unknown>): Promise<TributaryError> {
-  const error: unknown = await promise.then(() => 'no error', (reason: unknown) => reason);
-  if (!isTributaryError(error)) throw new Error(`not an error of ours: ${String(error)}`, { cause: error });
-  return error;
-}
 
 const ETAG = '"e-1"';
 const range: ReadRequest = { bucket: 'logs', key: 'a b/ü.log', ifMatch: ETAG, offset: 2, lengthBytes: 5, sizeBytes: 10 };
@@ -273,105 +247,6 @@ describe('uploadPart', () => {
   });
 });
 
-describe('get', () => {
-  const ref = { bucket: 'logs', key: 'a b/ü.json' };
-
-  it('collects an object whole, of a declared length, in chunks, and an empty one', async () => {
-    await start([answer(200, { etag: ETAG }, 'hello'), 'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nhel\r\n2\r\nlo\r\n0\r\n\r\n', answer(200, { etag: ETAG })]);
-    const got: string[] = [];
-    for (let i = 0; i < 3; i++) got.push((await store.get(ref)).toString());
-    expect(got).toEqual(['hello', 'hello', '']);
-    expect(requests[0]).toMatchObject({ method: 'GET', path: '/logs/a%20b/%C3%BC.json' });
-    expect(requests[0]?.headers).not.toHaveProperty('if-match');
-  });
-
-  it('takes nothing that is larger than expected, nor a part of an object', async () => {
-    await start([answer(200, {}, 'hello'), answer(206, {}, 'hell')]);
-    expect((await failureOf(store.get(ref, { maxBytes: 4 }))).message).toMatch(/HTTP 200 and 5 bytes where at most 4/);
-    expect((await failureOf(store.get(ref, { maxBytes: 4 }))).code).toBe('TRB-STORE-FAULT');
-  });
-
-  it('says that there is none, or that it may not be read', async () => {
-    await start([refusal(404, 'NoSuchKey'), refusal(403, 'AccessDenied')]);
-    expect((await failureOf(store.get(ref))).code).toBe('TRB-NO-SUCH-KEY');
-    expect((await failureOf(store.get(ref))).code).toBe('TRB-ACCESS-DENIED');
-  });
-});
-
-describe('createUpload', () => {
-  const begun = '<?xml version="1.0"?>\n<InitiateMultipartUploadResult xmlns="x"><Bucket>logs</Bucket><Key>k</Key><UploadId>a&amp;b/+</UploadId></InitiateMultipartUploadResult>';
-
-  it('begins an upload with the properties of the object and the checksum that it will have', async () => {
-    await start([answer(200, {}, begun)]);
-    expect(await store.createUpload({ bucket: 'logs', key: 'k', metadata: { token: 't' }, output: { storageClass: 'STANDARD_IA' } })).toEqual({ uploadId: 'a&b/+' });
-    expect(requests[0]).toMatchObject({ method: 'POST', path: '/logs/k?uploads=', body: Buffer.alloc(0) });
-    expect(requests[0]?.headers).toMatchObject({
-      'content-length': '0', 'x-amz-checksum-algorithm': 'CRC32', 'x-amz-checksum-type': 'FULL_OBJECT', 'x-amz-meta-token': 't', 'x-amz-storage-class': 'STANDARD_IA',
-    });
-    expect(requests[0]?.headers).not.toHaveProperty('content-type');
-  });
-
-  it.each([
-    ['no upload id', '<InitiateMultipartUploadResult><Key>k</Key></InitiateMultipartUploadResult>'], ['an empty one', begun.replace('a&amp;b/+', '')],
-    ['something else', '<html></html>'], ['nothing', ''], ['half of it', begun.slice(0, -20)],
-  ])('does not believe a success with %s', async (_, body) => {
-    await start([answer(200, {}, body)]);
-    expect((await failureOf(store.createUpload({ bucket: 'logs', key: 'k' }))).code).toBe('TRB-STORE-FAULT');
-  });
-
-  it('is not sent again on a new connection where a kept one is gone', async () => {
-    await start([answer(200, {}, begun), '', answer(200, {}, begun)]);
-    await store.createUpload({ bucket: 'logs', key: 'k' });
-    expect((await failureOf(store.createUpload({ bucket: 'logs', key: 'k' }))).code).toBe('TRB-STORE-UNREACHABLE');
-    expect(requests).toHaveLength(2);
-  });
-});
-
-describe('completeUpload', () => {
-  const request = {
-    bucket: 'logs', key: 'k', uploadId: 'id/+=', sizeBytes: 9, crc32: 7, ifNoneMatch: '*',
-    parts: [{ partNumber: 1, etag: '"a&<b>"', crc32: 1 }, { partNumber: 3, etag: 'plain', crc32: 0x80000000 }],
-  } as const;
-  const completed = '<CompleteMultipartUploadResult><Location>l</Location><ETag>&quot;whole-2&quot;</ETag></CompleteMultipartUploadResult>';
-
-  it('names the parts and what the whole must be', async () => {
-    await start([answer(200, {}, completed)]);
-    expect(await store.completeUpload(request)).toEqual({ etag: '"whole-2"' });
-    expect(requests[0]).toMatchObject({ method: 'POST', path: '/logs/k?uploadId=id%2F%2B%3D' });
-    expect(requests[0]?.headers).toMatchObject({ 'x-amz-checksum-crc32': 'AAAABw==', 'x-amz-checksum-type': 'FULL_OBJECT', 'x-amz-mp-object-size': '9', 'if-none-match': '*' });
-    expect(requests[0]?.body.toString()).toBe('<CompleteMultipartUpload xmlns="http://s3.amazonaws.com/doc/2006-03-01/">'
-      + '<Part><ETag>&quot;a&amp;&lt;b&gt;&quot;</ETag><ChecksumCRC32>AAAAAQ==</ChecksumCRC32><PartNumber>1</PartNumber></Part>'
-      + '<Part><ETag>plain</ETag><ChecksumCRC32>gAAAAA==</ChecksumCRC32><PartNumber>3</PartNumber></Part></CompleteMultipartUpload>');
-  });
-
-  it('waits for a store that is silent, or keeps the answer alive with white space, longer than others may', async () => {
-    const slow = async (_: ReceivedRequest, peer: Peer): Promise<string> => {
-      await sleep(60);
-      await peer.send('HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1\r\n \r\n');
-      await sleep(60);
-      return `${completed.length.toString(16)}\r\n${completed}\r\n0\r\n\r\n`;
-    };
-    await start([slow, slow], { timeouts: { firstByteMs: 20, idleBodyMs: 20 } });
-    expect(await store.completeUpload(request)).toEqual({ etag: '"whole-2"' });
-    expect((await failureOf(store.get(request))).code).toBe('TRB-STORE-UNREACHABLE');
-  });
-
-  it.each([
-    ['an error inside a 200', answer(200, {}, ' \n<?xml version="1.0"?>\n<Error><Code>InternalError</Code><Message>Sorry.</Message></Error>'), 'TRB-STORE-FAULT'],
-    ['a refusal inside a 200', answer(200, {}, '<Error><Code>PreconditionFailed</Code></Error>'), 'TRB-CHUNK-CONFLICT'],
-    ['another writer', refusal(409, 'ConditionalRequestConflict'), 'TRB-CHUNK-CONFLICT'],
-    ['an upload that is gone', refusal(404, 'NoSuchUpload'), 'TRB-NO-SUCH-KEY'],
-    ['a success without an ETag', answer(200, {}, '<CompleteMultipartUploadResult></CompleteMultipartUploadResult>'), 'TRB-STORE-FAULT'],
-    ['a success without anything', answer(200, {}), 'TRB-STORE-FAULT'],
-    ['a success of something else', answer(200, {}, '<html></html>'), 'TRB-STORE-FAULT'],
-    ['no answer', '', 'TRB-STORE-UNREACHABLE'],
-  ])('tells of %s, and asks once', async (_, text, code) => {
-    await start([text]);
-    expect((await failureOf(store.completeUpload(request))).code).toBe(code);
-    expect(requests).toHaveLength(1);
-  });
-});
-
 describe('list', () => {
   const page = '<ListBucketResult><EncodingType>url</EncodingType><IsTruncated>true</IsTruncated><NextContinuationToken>t/2=</NextContinuationToken>'
     + '<Contents><Key>a+b%2B%C3%BC</Key><LastModified>2026-01-01T00:00:00.000Z</LastModified><ETag>&quot;e&quot;</ETag><Size>7</Size></Contents><CommonPrefixes><Prefix>p%20/</Prefix></CommonPrefixes></ListBucketResult>';
@@ -427,7 +302,7 @@ describe('clock and credentials', () => {
     store.close();
     let count = 0;
     const config = { endpoint: `http://127.0.0.1:${server.port}`, region: 'us-east-1', pathStyle: true };
-    store = createSocketStore('test', config, () => Promise.resolve({ ...identity, accessKeyId: `key-${count++}`, sessionToken: `token-${count}` }));
+    store = createSocketStore('test', config, () => Promise.resolve({ ...IDENTITY, accessKeyId: `key-${count++}`, sessionToken: `token-${count}` }));
     await store.readInto(range, Buffer.alloc(5));
     await store.readInto(range, Buffer.alloc(5));
     expect(requests.map(({ headers }) => [headers['authorization']?.includes('key-0/'), headers['x-amz-security-token']])).toEqual([[true, 'token-1'], [false, 'token-2']]);
