@@ -5,13 +5,15 @@
  */
 let waiting: (() => void)[] = [];
 
-/** @param action called once, in order, before the loop looks for new events. It does not throw */
+/** @param action called once, in order, before the loop looks for new events; so is what it asks for here. It does not throw */
 export function atEndOfTurn(action: () => void): void {
   if (waiting.push(action) === 1) setImmediate(run);
 }
 
 function run(): void {
-  const actions = waiting;
-  waiting = [];
-  for (const action of actions) action();
+  try {
+    for (let at = 0; at < waiting.length; at += 1) waiting[at]?.();
+  } finally {
+    waiting = [];
+  }
 }
