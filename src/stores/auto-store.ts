@@ -42,13 +42,16 @@ export function createAutoStore(sdk: ObjectStore, { openLean, strict = false, on
     onServed('sdk');
     return call();
   };
-  const hot = async <T>(verb: string, bucket: string, serve: (store: HotStore) => Promise<T>): Promise<T> => {
+  // The way of every small read: no function that waits where one that is told will do.
+  const hot = <T>(verb: string, bucket: string, serve: (store: HotStore) => Promise<T>): Promise<T> => {
     const refusals = fallbacks.size === 0 ? 0 : fallbacks.get(`${verb} ${bucket}`) ?? 0;
     if (refusals >= MAX_FALLBACKS) return viaSdk(() => serve(sdk));
-    let answer: T;
-    try {
-      answer = await serve(opened ?? await getLean());
-    } catch (error) {
+    const served = opened ? serve(opened) : getLean().then(serve);
+    return served.then((answer) => {
+      onServed('socket');
+      if (refusals > 0) fallbacks.delete(`${verb} ${bucket}`);
+      return answer;
+    }, (error: unknown) => {
       if (error instanceof FallbackError) {
         if (strict) throw new TributaryError('TRB-INVALID-CONFIG', `the socket client cannot serve store ${sdk.name} (${error.message}); adapter: auto can`, { store: sdk.name, bucket });
         fallbacks.set(`${verb} ${bucket}`, refusals + 1);
@@ -56,10 +59,7 @@ export function createAutoStore(sdk: ObjectStore, { openLean, strict = false, on
       }
       onServed('socket');
       throw error;
-    }
-    onServed('socket');
-    if (refusals > 0) fallbacks.delete(`${verb} ${bucket}`);
-    return answer;
+    });
   };
 
   return {

@@ -35,8 +35,8 @@ export class Reading {
   }
 
   /** @throws a failure that passes with another try, where the bytes are not those that the store has */
-  accept({ objectCrc32 }: ReadResult): void {
-    if (objectCrc32 === undefined || objectCrc32 === crc32(this.#room())) return;
+  accept(result: ReadResult): void {
+    if (isRight(result, this.#room())) return;
     this.#isDamaged = true;
     const { bucket, key } = this.#request;
     throw wrongAnswer({ store: this.#store.name, bucket, key, operation: 'readInto' }, 'other bytes than its checksum says');
@@ -67,6 +67,11 @@ export class Reading {
     const { lengthBytes } = this.#request;
     return this.#reachedBytes === 0 && this.#into.byteLength === lengthBytes ? this.#into : this.#into.subarray(this.#reachedBytes, lengthBytes);
   }
+}
+
+/** Whether the bytes are those that the store has, as far as it says. */
+export function isRight({ objectCrc32 }: ReadResult, bytes: Uint8Array): boolean {
+  return objectCrc32 === undefined || objectCrc32 === crc32(bytes);
 }
 
 /** The error, and that so many bytes are in the buffer and right. */

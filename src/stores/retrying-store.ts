@@ -19,7 +19,7 @@ import type { Clock } from './clock.ts';
 import type { Governor } from './governor.ts';
 import type { CallOptions, CompleteRequest, ObjectStore, PartRequest, PutRequest, ReadOptions, ReadRequest, ReadResult } from './object-store.ts';
 import { OPERATIONS, type StoreOperation } from './operations.ts';
-import { afterBytes, Reading } from './reading.ts';
+import { afterBytes, isRight, Reading } from './reading.ts';
 import { whyNotRepeated, whyRefused, type Asking } from './refused-write.ts';
 import type { SessionOptions, StoreSession } from './registry.ts';
 import { backoffMs, isRetried, mayHaveActed } from './retry-policy.ts';
@@ -131,21 +131,41 @@ class Session {
   }
 
   #readAtOnce(request: ReadRequest, into: Uint8Array, options: ReadOptions): Promise<ReadResult> {
+    const { signal } = options;
     const allowance = this.#allowance;
-    const reading = new Reading(this.#inner, allowance, request, into, options);
-    const read = (): Promise<ReadResult> => this.#withRetries('readInto', request, options, reading);
-    return allowance.tryBytes(request.lengthBytes) ? read() : allowance.bytes(request.lengthBytes, options.signal).then(read);
+    if (!allowance.tryBytes(request.lengthBytes)) return allowance.bytes(request.lengthBytes, signal).then(() => this.#read(request, into, options));
+    // The way of every small read: where nothing is to be waited for, no more is made than the request.
+    const mayTry = !signal?.aborted && !allowance.limitsDownloads && allowance.tryRequest();
+    if (!mayTry) return this.#read(request, into, options);
+    if (!this.#deps.governor.tryAdmit()) return this.#read(request, into, options, this.#admitLater(undefined, false, signal).then(() => this.#sendRead(request, into, options)));
+    const first = this.#sendRead(request, into, options);
+    return first.then((result) => {
+      if (!isRight(result, into.byteLength === request.lengthBytes ? into : into.subarray(0, request.lengthBytes))) return this.#read(request, into, options, first);
+      this.#deps.governor.succeeded();
+      return result;
+    }, () => this.#read(request, into, options, first));
   }
 
-  /** The way of every small read: what can be done without a promise of its own is. */
-  async #withRetries<T>(operation: StoreOperation, target: Target, options: CallOptions, tries: Tries<T>): Promise<T> {
+  #sendRead(request: ReadRequest, into: Uint8Array, options: ReadOptions): Promise<ReadResult> {
+    this.#count('readInto', false);
+    return this.#inner.readInto(request, into, options);
+  }
+
+  /** @param first the first try, where it was made already */
+  #read(request: ReadRequest, into: Uint8Array, options: ReadOptions, first?: Promise<ReadResult>): Promise<ReadResult> {
+    return this.#withRetries('readInto', request, options, new Reading(this.#inner, this.#allowance, request, into, options), first);
+  }
+
+  /** @param first the first try, where it was made already */
+  async #withRetries<T>(operation: StoreOperation, target: Target, options: CallOptions, tries: Tries<T>, first?: Promise<T>): Promise<T> {
     const failures: Failures = { count: 0, sinceMs: 0 };
-    for (let isRetry = false; ; isRetry = true) {
+    for (let isRetry = false, made = first; ; isRetry = true, made = undefined) {
       try {
-        const admitted = this.#admit(isRetry, options.signal);
-        if (admitted) await admitted;
-        this.#count(operation, isRetry);
-        const answer = await tries.send();
+        if (!made) {
+          await this.#admit(isRetry, options.signal);
+          this.#count(operation, isRetry);
+        }
+        const answer = await (made ?? tries.send());
         tries.accept?.(answer);
         this.#deps.governor.succeeded();
         return answer;

@@ -11,7 +11,8 @@ import { findHeadEnd, MalformedAnswer, MAX_HEAD_BYTES, parseHead, type ResponseH
 
 /** So that what a read brought is still in the core's cache when it is looked at. (Of 1 MiB half is not: measured.) */
 const READ_BYTES = 256 * 1024;
-const MAX_INTERIM_ANSWERS = 8;
+/** Gateways keep a Complete of many minutes alive with them. */
+const MAX_INTERIM_ANSWERS = 1000;
 const NOTHING = Buffer.alloc(0);
 
 /**

@@ -4,8 +4,8 @@ import { decodeCrc32 } from '../crc32.ts';
 import type { ReadRequest, ReadResult } from '../object-store.ts';
 import type { HttpAnswer, Place } from './answer-reader.ts';
 import { FallbackError } from './failure.ts';
-import type { ResponseHead } from './head-parser.ts';
-import { isError, readChild, readError } from './xml.ts';
+import { MalformedAnswer, type ResponseHead } from './head-parser.ts';
+import { isError, readElement, readError } from './xml.ts';
 
 /** Errors, and what writes are answered with: small, always. */
 const MAX_ANSWER_BYTES = 2 ** 20;
@@ -49,9 +49,11 @@ export const collectListing: Place = (head) => head.status === 200 ? MAX_LIST_BY
 
 /** A whole object of unknown length, which is collected. */
 export function collectObject(maxBytes: number, call: FailedCall): Place {
-  return ({ status, contentLength = 0 }) => {
+  return ({ status, chunked, contentLength }) => {
     if (status >= 300) return MAX_ANSWER_BYTES;
-    if (status !== 200 || contentLength > maxBytes) throw wrongAnswer(call, `HTTP ${status} and ${contentLength} bytes where at most ${maxBytes} were expected`, status);
+    // What the end of the connection ends may have been cut off.
+    if (!chunked && contentLength === undefined) throw new FallbackError('the store does not say how long an object is');
+    if (status !== 200 || (contentLength ?? 0) > maxBytes) throw wrongAnswer(call, `HTTP ${status} and ${contentLength ?? 'some'} bytes where at most ${maxBytes} were expected`, status);
     return maxBytes;
   };
 }
@@ -96,21 +98,27 @@ export function writtenEtag(answer: HttpAnswer, call: FailedCall): { readonly et
   return { etag };
 }
 
-/** @throws TRB-STORE-FAULT where no upload is named */
-export function begunUpload(answer: HttpAnswer, call: FailedCall): { readonly uploadId: string } {
-  const uploadId = readChild(textOf(answer), 'InitiateMultipartUploadResult', 'UploadId');
-  if (uploadId === '') throw wrongAnswer(call, 'no upload id', answer.head.status);
-  return { uploadId };
+/** @throws RefusedRequest, MalformedAnswer */
+export function begunUpload(answer: HttpAnswer): { readonly uploadId: string } {
+  return { uploadId: said(answer, 'UploadId') };
 }
 
-/** @throws RefusedRequest where the answer is an error although its status says success; TRB-STORE-FAULT where it has no ETag */
-export function completedUpload(answer: HttpAnswer, call: FailedCall): { readonly etag: string } {
+/** @throws RefusedRequest, MalformedAnswer */
+export function completedUpload(answer: HttpAnswer): { readonly etag: string } {
+  return { etag: said(answer, 'ETag') };
+}
+
+/**
+ * What an answer about an upload says.
+ * @throws RefusedRequest where it is an error although its status says success; MalformedAnswer where it says nothing
+ */
+function said(answer: HttpAnswer, name: string): string {
   const xml = textOf(answer);
-  // The status is sent before the store knows: "a 200 OK response can contain either a success or an error" (S3 API reference).
+  // A status is sent before the store knows: "a 200 OK response can contain either a success or an error" (S3 API reference, CompleteMultipartUpload).
   if (isError(xml)) throw new RefusedRequest(answer);
-  const etag = readChild(xml, 'CompleteMultipartUploadResult', 'ETag');
-  if (etag === '') throw wrongAnswer(call, 'no ETag', answer.head.status);
-  return { etag };
+  const text = readElement(xml, name);
+  if (text === '') throw new MalformedAnswer(`the answer has no ${name}`);
+  return text;
 }
 
 function opaque(etag: string): string {

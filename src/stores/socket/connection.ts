@@ -19,6 +19,9 @@ import { MalformedAnswer } from './head-parser.ts';
 /** Handed to a TLS socket at a time: it encrypts, and so copies, all that it is given at once. A plain one copies nothing, and is given all. */
 const TLS_WRITE_BYTES = 2 ** 20;
 
+/** A peer that is gone without a word is noticed ten seconds after the first probe, and what forgets idle connections on the way does not forget this one. */
+const KEEP_ALIVE_MS = 5000;
+
 export interface Origin {
   readonly host: string;
   readonly port: number;
@@ -61,7 +64,7 @@ export interface ConnectionHooks {
 /** What is waited for: a connection, or an answer. */
 interface Waiting { readonly signal: AbortSignal | undefined; readonly reject: (reason: unknown) => void }
 interface Opening extends Waiting { readonly resolve: () => void }
-interface Exchange extends Waiting { readonly resolve: (answer: HttpAnswer | Promise<HttpAnswer>) => void; readonly request: HttpRequest; readonly again: (() => Promise<HttpAnswer>) | undefined }
+interface Exchange extends Waiting { readonly resolve: (answer: HttpAnswer | Promise<HttpAnswer>) => void; readonly request: HttpRequest; readonly again: ((request: HttpRequest) => Promise<HttpAnswer>) | undefined }
 
 export class Connection {
   /** When it became free last, by `performance.now()`. */
@@ -87,6 +90,7 @@ export class Connection {
     this.#isTls = origin.tls;
     this.#socket = connect(origin, { buffer: () => this.#reader.nextBuffer(), callback: (lengthBytes) => this.#onRead(lengthBytes) }, session);
     this.#socket.setNoDelay(true);
+    this.#socket.setKeepAlive(true, KEEP_ALIVE_MS);
     this.#setTimeout(timeouts.connectMs);
     this.#socket.once(origin.tls ? 'secureConnect' : 'connect', () => this.#onConnected());
     this.#socket.on('error', (error: NodeJS.ErrnoException) => this.#fail('broken', error.code ?? 'ECONNRESET', error.message, error));
@@ -110,7 +114,7 @@ export class Connection {
    * @param again where the connection had been used and is lost before any byte of the answer: the answer is that of this
    * @throws HttpFailure, the signal's reason, what `place` and `again` throw
    */
-  exchange(request: HttpRequest, again?: () => Promise<HttpAnswer>): Promise<HttpAnswer> {
+  exchange(request: HttpRequest, again?: (request: HttpRequest) => Promise<HttpAnswer>): Promise<HttpAnswer> {
     return new Promise((resolve, reject) => {
       if (this.#gone) {
         reject(this.#failure('broken', 'ECONNRESET', 'the connection was closed'));
@@ -243,7 +247,7 @@ export class Connection {
     const exchange = this.#exchange;
     this.#forget();
     this.#close();
-    if (exchange?.again && this.#used && isLost(reason)) exchange.resolve(exchange.again());
+    if (exchange?.again && this.#used && isLost(reason)) exchange.resolve(exchange.again(exchange.request));
     else (opening ?? exchange)?.reject(reason);
   }
 

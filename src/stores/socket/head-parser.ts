@@ -42,7 +42,9 @@ export function findHeadEnd(bytes: Buffer, lengthBytes: number, searchedBytes: n
   const end = bytes.indexOf('\r\n\r\n', Math.max(0, searchedBytes - 3), 'latin1');
   // What lies behind `lengthBytes` is of an answer before.
   if (end >= 0 && end + 4 <= lengthBytes) return end + 4;
-  // A foreign protocol is refused at once, else it would be waited for until the time-out.
+  // What can become no head is refused at once, else it would be waited for until the time-out.
+  const bare = bytes.indexOf('\n\n', Math.max(0, searchedBytes - 1), 'latin1');
+  if (bare >= 0 && bare + 2 <= lengthBytes) throw new MalformedAnswer('a header line does not end in CRLF');
   if (!'HTTP/1.'.startsWith(bytes.toString('latin1', 0, Math.min(7, lengthBytes)))) throw new MalformedAnswer('the server does not speak HTTP/1.1');
   return -1;
 }

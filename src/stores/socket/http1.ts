@@ -17,11 +17,14 @@ const DEFAULT_TIMEOUTS: Timeouts = { connectMs: 10_000, firstByteMs: 60_000, idl
 /** A request that must not be sent twice is not risked on a connection that the server may have given up. */
 const FRESH_ENOUGH_MS = 1_000;
 
+/** Connections to an origin, and how a request is sent once more, on a new one. */
+interface Way { readonly pool: Pool; readonly again: (request: HttpRequest) => Promise<HttpAnswer> }
+
 export class HttpClient {
-  readonly #pools = new Map<string, Pool>();
+  readonly #ways = new Map<string, Way>();
   readonly #options: HttpClientOptions;
   /** Nearly every request goes where the one before went, and says so by the same object. */
-  #last: { readonly origin: Origin; readonly pool: Pool } | undefined;
+  #last: { readonly origin: Origin; readonly way: Way } | undefined;
 
   constructor(options: HttpClientOptions = {}) {
     this.#options = options;
@@ -35,17 +38,17 @@ export class HttpClient {
   request(origin: Origin, request: HttpRequest): Promise<HttpAnswer> {
     const { signal, idempotent } = request;
     if (signal?.aborted) return Promise.reject(signal.reason as Error);
-    const pool = this.#pool(origin);
-    const again = idempotent ? async (): Promise<HttpAnswer> => exchange(await pool.acquire({ signal, maxIdleMs: -1 }), request) : undefined;
+    const { pool, again } = this.#way(origin);
+    const onceMore = idempotent ? again : undefined;
     const acquired = pool.acquire({ signal, maxIdleMs: idempotent ? Infinity : FRESH_ENOUGH_MS });
     // No promise is made that is not needed: this is the way of every small object.
-    return acquired instanceof Promise ? acquired.then((connection) => exchange(connection, request, again)) : exchange(acquired, request, again);
+    return acquired instanceof Promise ? acquired.then((connection) => exchange(connection, request, onceMore)) : exchange(acquired, request, onceMore);
   }
 
   /** Connections to all origins. */
   get counts(): { readonly open: number; readonly free: number; readonly waiting: number } {
     const sum = { open: 0, free: 0, waiting: 0 };
-    for (const pool of this.#pools.values()) {
+    for (const { pool } of this.#ways.values()) {
       const { open, free, waiting } = pool.counts;
       sum.open += open;
       sum.free += free;
@@ -55,25 +58,26 @@ export class HttpClient {
   }
 
   close(): void {
-    for (const pool of this.#pools.values()) pool.close();
+    for (const { pool } of this.#ways.values()) pool.close();
   }
 
-  #pool(origin: Origin): Pool {
-    if (this.#last?.origin === origin) return this.#last.pool;
+  #way(origin: Origin): Way {
+    if (this.#last?.origin === origin) return this.#last.way;
     const name = `${origin.tls ? 'https' : 'http'}://${origin.host}:${origin.port}`;
-    let pool = this.#pools.get(name);
-    if (!pool) {
+    let way = this.#ways.get(name);
+    if (!way) {
       const { maxSockets = 128, idleMs = 30_000, timeouts } = this.#options;
-      pool = new Pool(origin, { maxSockets, idleMs, timeouts: { ...DEFAULT_TIMEOUTS, ...timeouts } });
-      this.#pools.set(name, pool);
+      const pool = new Pool(origin, { maxSockets, idleMs, timeouts: { ...DEFAULT_TIMEOUTS, ...timeouts } });
+      way = { pool, again: async (request) => exchange(await pool.acquire({ signal: request.signal, maxIdleMs: -1 }), request) };
+      this.#ways.set(name, way);
     }
-    this.#last = { origin, pool };
-    return pool;
+    this.#last = { origin, way };
+    return way;
   }
 }
 
 /** The caller may have given up between the connection and its use. */
-function exchange(connection: Connection, request: HttpRequest, again?: () => Promise<HttpAnswer>): Promise<HttpAnswer> {
+function exchange(connection: Connection, request: HttpRequest, again?: Way['again']): Promise<HttpAnswer> {
   if (!request.signal?.aborted) return connection.exchange(request, again);
   connection.release();
   return Promise.reject(request.signal.reason as Error);

@@ -129,7 +129,7 @@ export function createSocketStore(name: string, config: ResolvedSocketConfig, cr
       const where: FailedCall = { store: name, bucket: request.bucket, key: request.key, operation: 'createUpload' };
       const headers: Header[] = [['x-amz-checksum-algorithm', 'CRC32'], FULL_OBJECT, ...outputHeaders(request.output, request.metadata)];
       return guarded({ where, method: 'POST', key: request.key, query: [['uploads', '']], headers, idempotent: false, place: collectAnswer }, options,
-        (answer) => begunUpload(answer, where));
+        begunUpload);
     },
     uploadPart: async (request, options) => {
       const where: FailedCall = { store: name, bucket: request.bucket, key: request.key, operation: 'uploadPart' };
@@ -145,7 +145,7 @@ export function createSocketStore(name: string, config: ResolvedSocketConfig, cr
       return guarded({
         where, method: 'POST', key: request.key, query: [['uploadId', request.uploadId]], headers, body: bodyOf(listOfParts(request)), idempotent: false,
         silenceMs: COMPLETE_SILENCE_MS, place: collectAnswer,
-      }, options, (answer) => completedUpload(answer, where));
+      }, options, completedUpload);
     },
     connections: () => client.counts,
     close: () => { client.close(); },
@@ -181,8 +181,9 @@ function listQuery(request: ListRequest): (readonly [string, string])[] {
 function meaningOf(error: unknown, call: Call): unknown {
   if (error instanceof FallbackError || isTributaryError(error)) return error;
   const malformed = error instanceof MalformedAnswer || (error instanceof HttpFailure && error.kind === 'malformed');
-  // PutObject may have been done; what is sent again by another client could only be refused. The writer looks at what is there.
-  if (malformed && call.idempotent) return new FallbackError(error.message, { cause: error });
+  // PutObject may have been done; what is sent again by another client could only be refused. The writer looks at what is there. An upload that is
+  // begun twice is an empty one too many.
+  if (malformed && (call.idempotent || call.where.operation === 'createUpload')) return new FallbackError(error.message, { cause: error });
   const meaning = malformed ? wrongAnswer(call.where, error.message) : classifyStoreError(error, call.where);
   return error instanceof HttpFailure && error.receivedBytes > 0 ? new InterruptedRead(error.receivedBytes, meaning) : meaning;
 }

@@ -54,7 +54,9 @@ export function readListPage(xml: string): ListPage {
   const prefixes: string[] = [];
   let truncated = false;
   let token = '';
-  openRoot(scanner, 'ListBucketResult');
+  let root = scanner.next();
+  if (root.startsWith('?xml')) root = scanner.next();
+  if (root !== 'ListBucketResult') throw new MalformedAnswer(`the answer is ${root} where ListBucketResult was expected`);
   for (let name = scanner.next(); name !== '/ListBucketResult'; name = scanner.next()) {
     if (name === 'Contents') objects.push(readObject(scanner, decode));
     else if (name === 'CommonPrefixes') prefixes.push(readPrefix(scanner, decode));
@@ -65,27 +67,6 @@ export function readListPage(xml: string): ListPage {
   if (!truncated) return { objects, prefixes };
   if (token === '') throw new MalformedAnswer('the listing is cut off and names no next page');
   return { objects, prefixes, next: token };
-}
-
-/**
- * The text of a child of the root element, without white space around it; empty where there is none.
- * @throws MalformedAnswer where the root is another one, or not closed
- */
-export function readChild(xml: string, root: string, child: string): string {
-  const scanner = new Scanner(xml);
-  let text = '';
-  openRoot(scanner, root);
-  for (let name = scanner.next(); name !== `/${root}`; name = scanner.next()) {
-    if (name === child) text = decodeEntities(scanner.text(name)).trim();
-    else scanner.skip(name);
-  }
-  return text;
-}
-
-function openRoot(scanner: Scanner, expected: string): void {
-  let root = scanner.next();
-  if (root.startsWith('?xml')) root = scanner.next();
-  if (root !== expected) throw new MalformedAnswer(`the answer is ${root} where ${expected} was expected`);
 }
 
 type Decode = (text: string) => string;
@@ -136,10 +117,23 @@ export function isError(xml: string): boolean {
 /** Code and message of an error; both absent where the body is no S3 error. */
 export function readError(xml: string): ErrorAnswer {
   const text = (name: string): string | undefined => {
-    const found = new RegExp(`<${name}>([^<]*)</${name}>`).exec(xml)?.[1]?.trim();
-    return found === undefined || found === '' ? undefined : withoutEntities(found);
+    const found = firstText(xml, name);
+    return found === '' ? undefined : withoutEntities(found);
   };
   return isError(xml) ? { code: text('Code'), message: text('Message') } : { code: undefined, message: undefined };
+}
+
+/**
+ * Text of the first element of a name in a small answer, whatever its root is called: that differs between servers. Empty where there is none.
+ * @throws MalformedAnswer where the answer is cut off, or the text has what is no entity
+ */
+export function readElement(xml: string, name: string): string {
+  if (!/<\/[\w:]+\s*>\s*$/.test(xml)) throw new MalformedAnswer('the answer is cut off');
+  return decodeEntities(firstText(xml, name));
+}
+
+function firstText(xml: string, name: string): string {
+  return new RegExp(`<${name}>([^<]*)</${name}>`).exec(xml)?.[1]?.trim() ?? '';
 }
 
 /** For people: what is no entity is shown as it stands. */

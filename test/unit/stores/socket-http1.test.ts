@@ -1,4 +1,5 @@
-import { describe, expect, it } from '@jest/globals';
+import net from 'node:net';
+import { describe, expect, it, jest } from '@jest/globals';
 import { answering, collect, EMPTY, failureOf, OK, textOf, useHttpRig } from '../../support/http-rig.ts';
 import { startScriptedServer, turn, until, type Peer } from '../../support/scripted-server.ts';
 
@@ -57,6 +58,14 @@ describe('HttpClient: answers', () => {
 });
 
 describe('HttpClient: connections', () => {
+  it('asks the system to probe them, so that a peer that is gone without a word is noticed', async () => {
+    const probing = jest.spyOn(net.Socket.prototype, 'setKeepAlive');
+    await rig.start(answering(OK));
+    await rig.ask();
+    expect(probing).toHaveBeenCalledWith(true, 5000);
+    probing.mockRestore();
+  });
+
   const reused: Record<string, [answer: string, body: string]> = {
     'a body': [OK, 'hello'],
     'no body': [EMPTY, ''],

@@ -1,6 +1,7 @@
 /** What the lean client makes of answers to reads of artefacts, and to the begin and end of uploads. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, describe, expect, it } from '@jest/globals';
+import { FallbackError } from '../../../src/stores/socket/failure.ts';
 import type { SocketStore } from '../../../src/stores/socket/socket-store.ts';
 import { until, type Peer, type ReceivedRequest, type ScriptedServer } from '../../support/scripted-server.ts';
 import { answer, failureOf, refusal, startSocketStore } from '../../support/socket-store-rig.ts';
@@ -38,6 +39,11 @@ describe('get', () => {
     expect((await failureOf(store.get(ref, { maxBytes: 4 }))).code).toBe('TRB-STORE-FAULT');
   });
 
+  it('leaves what the end of the connection ends to the SDK, as it may have been cut off', async () => {
+    await start(['HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n{"row":1}\n']);
+    await expect(store.get(ref)).rejects.toThrow(FallbackError);
+  });
+
   it('says that there is none, or that it may not be read', async () => {
     await start([refusal(404, 'NoSuchKey'), refusal(403, 'AccessDenied')]);
     expect((await failureOf(store.get(ref))).code).toBe('TRB-NO-SUCH-KEY');
@@ -60,10 +66,20 @@ describe('createUpload', () => {
 
   it.each([
     ['no upload id', '<InitiateMultipartUploadResult><Key>k</Key></InitiateMultipartUploadResult>'], ['an empty one', begun.replace('a&amp;b/+', '')],
-    ['something else', '<html></html>'], ['nothing', ''], ['half of it', begun.slice(0, -20)],
-  ])('does not believe a success with %s', async (_, body) => {
+    ['something else', '<html></html>'], ['nothing', ''], ['half of it', begun.slice(0, -20)], ['what is no entity', begun.replace('&amp;', '&nope;')],
+  ])('leaves a success with %s to the SDK: an upload more is an empty one', async (_, body) => {
     await start([answer(200, {}, body)]);
-    expect((await failureOf(store.createUpload({ bucket: 'logs', key: 'k' }))).code).toBe('TRB-STORE-FAULT');
+    await expect(store.createUpload({ bucket: 'logs', key: 'k' })).rejects.toThrow(FallbackError);
+  });
+
+  it('takes the word of servers that call it differently', async () => {
+    await start([answer(200, {}, '<?xml version="1.0"?>\n<!-- a comment -->\n<CreateMultipartUploadOutput\n xmlns="x">\n <Key >k</Key >\n <UploadId> u </UploadId>\n</CreateMultipartUploadOutput >\n')]);
+    expect(await store.createUpload({ bucket: 'logs', key: 'k' })).toEqual({ uploadId: 'u' });
+  });
+
+  it('tells of an error inside a 200', async () => {
+    await start([answer(200, {}, '<Error><Code>SlowDown</Code></Error>')]);
+    expect((await failureOf(store.createUpload({ bucket: 'logs', key: 'k' }))).code).toBe('TRB-STORE-THROTTLED');
   });
 
   it('is not sent again on a new connection where a kept one is gone', async () => {
@@ -101,6 +117,11 @@ describe('completeUpload', () => {
     await start([slow, slow], { timeouts: { firstByteMs: 20, idleBodyMs: 20 } });
     expect(await store.completeUpload(request)).toEqual({ etag: '"whole-2"' });
     expect((await failureOf(store.get(request))).code).toBe('TRB-STORE-UNREACHABLE');
+  });
+
+  it('waits behind interim answers that keep it alive', async () => {
+    await start([`${'HTTP/1.1 102 Processing\r\n\r\n'.repeat(100)}${answer(200, {}, completed)}`]);
+    expect(await store.completeUpload(request)).toEqual({ etag: '"whole-2"' });
   });
 
   it.each([
