@@ -4,7 +4,7 @@
  * to compare with, and no client for anything else.
  */
 import net from 'node:net';
-import { atEndOfTurn } from '../src/core/end-of-turn.ts';
+import { atEndOfTurn } from '../src/stores/end-of-turn.ts';
 
 /** Of a read; larger ones do not pay. */
 const READ_BYTES = 2 ** 20;

@@ -11,9 +11,9 @@
  * P5. However low a limit is, it lets what is on its way come whole within seconds: else calls that end on their time would get nowhere.
  */
 import { isTributaryError, type TributaryError } from '../contracts/errors.ts';
-import { atEndOfTurn } from '../core/end-of-turn.ts';
 import { encodingOf, type Encoding } from '../core/keys.ts';
 import type { LineScanner } from '../core/lines.ts';
+import { atEndOfTurn } from '../stores/end-of-turn.ts';
 import type { ObjectStore } from '../stores/object-store.ts';
 import { Fifo } from './fifo.ts';
 import { Landing } from './landing.ts';

@@ -9,10 +9,10 @@
  */
 import net from 'node:net';
 import tls from 'node:tls';
+import { atEndOfTurn } from '../end-of-turn.ts';
 import { addAbortListener, removeAbortListener } from './abort-listeners.ts';
 import { AnswerReader, type HttpAnswer, type Landed, type Place } from './answer-reader.ts';
 import { BodyPieces } from './body-pieces.ts';
-import { atEndOfTurn } from '../../core/end-of-turn.ts';
 import { HttpFailure, type FailureKind } from './failure.ts';
 import { MalformedAnswer } from './head-parser.ts';
 
