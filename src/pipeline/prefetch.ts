@@ -49,7 +49,7 @@ interface Arrival { readonly piece: Piece | null; readonly broken: TributaryErro
 interface Fetch { readonly kind: 'fetch'; readonly stretch: SourceStretch; end: Arrival | { readonly error: unknown } | null }
 
 /** A stretch whose requests are being started: from `offset` on, up to `end`. */
-interface Reading { readonly stretch: SourceStretch; readonly isPlain: boolean; offset: number; readonly end: number }
+interface Feeding { readonly stretch: SourceStretch; readonly isPlain: boolean; offset: number; readonly end: number }
 
 type Queued = Jump | Begin | End | Broken | Fetch;
 
@@ -100,9 +100,9 @@ export class Prefetch {
   #slot: Slot | null = null;
   /** Items that were handed over, and the one of them that comes next. */
   #items: readonly ReadingItem[] = [];
-  #next = 0;
-  /** The stretch that is being read. */
-  #reading: Reading | null = null;
+  #nextItem = 0;
+  /** The stretch whose requests are being started. */
+  #feeding: Feeding | null = null;
   #loading: Promise<void> | null = null;
   #isAwaitingSlot = false;
   #isTurning = false;
@@ -203,15 +203,15 @@ export class Prefetch {
   #feed(): void {
     try {
       while (!this.#isEnded && this.#queue.length < QUEUE_LIMIT) {
-        if (this.#reading && !this.#goOn(this.#reading)) return;
-        const item = this.#items[this.#next];
+        if (this.#feeding && !this.#goOn(this.#feeding)) return;
+        const item = this.#items[this.#nextItem];
         if (!item) {
           this.#loading ??= this.#load();
           return;
         }
-        this.#next += 1;
+        this.#nextItem += 1;
         if (item.kind === 'jump') this.#push(item);
-        else this.#reading = this.#begin(item);
+        else this.#feeding = this.#begin(item);
       }
     } catch (error) {
       this.#endFeeding({ error });
@@ -226,7 +226,7 @@ export class Prefetch {
     try {
       const next = await orAborted(this.#options.items.next(), this.#closing.signal);
       this.#items = next.done === true ? [] : next.value;
-      this.#next = 0;
+      this.#nextItem = 0;
       this.#loading = null;
       if (next.done === true) this.#endFeeding(null);
       else this.#feed();
@@ -242,7 +242,7 @@ export class Prefetch {
     this.#wake();
   }
 
-  #begin(item: SourceStretch): Reading {
+  #begin(item: SourceStretch): Feeding {
     const encoding = this.#options.decode ? encodingOf(item.key) : 'plain';
     const firstOffset = encoding === 'plain' ? item.from : 0;
     this.#push({ kind: 'begin', stretch: item, encoding, firstOffset });
@@ -250,18 +250,18 @@ export class Prefetch {
   }
 
   /** Starts the requests of a stretch. @returns whether that was all of them */
-  #goOn(reading: Reading): boolean {
-    const { stretch, isPlain, end } = reading;
-    while (reading.offset < end && !this.#broken.has(stretch)) {
+  #goOn(feeding: Feeding): boolean {
+    const { stretch, isPlain, end } = feeding;
+    while (feeding.offset < end && !this.#broken.has(stretch)) {
       if (!this.#mayStart) return false;
-      const lengthBytes = Math.min(this.#rangeBytes, end - reading.offset);
+      const lengthBytes = Math.min(this.#rangeBytes, end - feeding.offset);
       const piece = this.#inSlot(lengthBytes) ?? this.#inNewSlot(lengthBytes);
       if (!piece) return false;
-      this.#start(stretch, reading.offset, isPlain && lengthBytes >= IN_PLACE_BYTES ? { ...piece, landing: new Landing(piece, this.#options.scanner) } : piece);
-      reading.offset += lengthBytes;
+      this.#start(stretch, feeding.offset, isPlain && lengthBytes >= IN_PLACE_BYTES ? { ...piece, landing: new Landing(piece, this.#options.scanner) } : piece);
+      feeding.offset += lengthBytes;
     }
     this.#push({ kind: 'end', stretch });
-    this.#reading = null;
+    this.#feeding = null;
     return true;
   }
 

@@ -36,7 +36,8 @@ export class Reading {
 
   /** @throws a failure that passes with another try, where the bytes are not those that the store has */
   accept(result: ReadResult): void {
-    if (isRight(result, this.#room())) return;
+    const { lengthBytes } = this.#request;
+    if (isRight(result, this.#room(), lengthBytes - this.#reachedBytes)) return;
     this.#isDamaged = true;
     const { bucket, key } = this.#request;
     throw wrongAnswer({ store: this.#store.name, bucket, key, operation: 'readInto' }, 'other bytes than its checksum says');
@@ -69,9 +70,9 @@ export class Reading {
   }
 }
 
-/** Whether the bytes are those that the store has, as far as it says. */
-export function isRight({ objectCrc32 }: ReadResult, bytes: Uint8Array): boolean {
-  return objectCrc32 === undefined || objectCrc32 === crc32(bytes);
+/** Whether the first `lengthBytes` of a buffer are those that the store has, as far as it says. */
+export function isRight({ objectCrc32 }: ReadResult, into: Uint8Array, lengthBytes: number): boolean {
+  return objectCrc32 === undefined || objectCrc32 === crc32(into.byteLength === lengthBytes ? into : into.subarray(0, lengthBytes));
 }
 
 /** The error, and that so many bytes are in the buffer and right. */

@@ -135,12 +135,12 @@ class Session {
     const allowance = this.#allowance;
     if (!allowance.tryBytes(request.lengthBytes)) return allowance.bytes(request.lengthBytes, signal).then(() => this.#read(request, into, options));
     // The way of every small read: where nothing is to be waited for, no more is made than the request.
-    const mayTry = !signal?.aborted && !allowance.limitsDownloads && allowance.tryRequest();
-    if (!mayTry) return this.#read(request, into, options);
-    if (!this.#deps.governor.tryAdmit()) return this.#read(request, into, options, this.#admitLater(undefined, false, signal).then(() => this.#sendRead(request, into, options)));
+    if (signal?.aborted || allowance.limitsDownloads) return this.#read(request, into, options);
+    const admitted = this.#admit(false, signal);
+    if (admitted) return this.#read(request, into, options, admitted.then(() => this.#sendRead(request, into, options)));
     const first = this.#sendRead(request, into, options);
     return first.then((result) => {
-      if (!isRight(result, into.byteLength === request.lengthBytes ? into : into.subarray(0, request.lengthBytes))) return this.#read(request, into, options, first);
+      if (!isRight(result, into, request.lengthBytes)) return this.#read(request, into, options, first);
       this.#deps.governor.succeeded();
       return result;
     }, () => this.#read(request, into, options, first));

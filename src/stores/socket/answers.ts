@@ -53,7 +53,8 @@ export function collectObject(maxBytes: number, call: FailedCall): Place {
     if (status >= 300) return MAX_ANSWER_BYTES;
     // What the end of the connection ends may have been cut off.
     if (!chunked && contentLength === undefined) throw new FallbackError('the store does not say how long an object is');
-    if (status !== 200 || (contentLength ?? 0) > maxBytes) throw wrongAnswer(call, `HTTP ${status} and ${contentLength ?? 'some'} bytes where at most ${maxBytes} were expected`, status);
+    if (status !== 200) throw wrongAnswer(call, `HTTP ${status} where 200 was asked for`, status);
+    if (contentLength !== undefined && contentLength > maxBytes) throw wrongAnswer(call, `${contentLength} bytes where at most ${maxBytes} were expected`, status);
     return maxBytes;
   };
 }

@@ -38,6 +38,8 @@ interface Call {
   readonly headers: readonly Header[];
   readonly body?: Body;
   readonly idempotent: boolean;
+  /** Whether the SDK may do it all the same, where the answer cannot be read. Default: where it is idempotent. */
+  readonly mayBeginAnew?: boolean;
   readonly silenceMs?: number;
   readonly place: Place;
   readonly landed?: ReadOptions['landed'];
@@ -67,7 +69,7 @@ export function createSocketStore(name: string, config: ResolvedSocketConfig, cr
     const address = addressOf(call.where.bucket);
     const { method, query, headers, body, idempotent, silenceMs, place, landed, shape } = call;
     const path = `${address.pathPrefix}${encodeKey(call.key)}`;
-    const head = sign({ method, host: address.host, path, query, headers, bodyBytes: body?.sizeBytes ?? (method === 'POST' ? 0 : undefined), shape }, keys, now() + skewMs);
+    const head = sign({ method, host: address.host, path, query, headers, bodyBytes: body?.sizeBytes, shape }, keys, now() + skewMs);
     return client.request(address.origin, { head, body: body?.views, idempotent, silenceMs, place, landed, signal });
   };
 
@@ -128,8 +130,9 @@ export function createSocketStore(name: string, config: ResolvedSocketConfig, cr
     createUpload: async (request, options) => {
       const where: FailedCall = { store: name, bucket: request.bucket, key: request.key, operation: 'createUpload' };
       const headers: Header[] = [['x-amz-checksum-algorithm', 'CRC32'], FULL_OBJECT, ...outputHeaders(request.output, request.metadata)];
-      return guarded({ where, method: 'POST', key: request.key, query: [['uploads', '']], headers, idempotent: false, place: collectAnswer }, options,
-        begunUpload);
+      return guarded({
+        where, method: 'POST', key: request.key, query: [['uploads', '']], headers, body: bodyOf(''), idempotent: false, mayBeginAnew: true, place: collectAnswer,
+      }, options, begunUpload);
     },
     uploadPart: async (request, options) => {
       const where: FailedCall = { store: name, bucket: request.bucket, key: request.key, operation: 'uploadPart' };
@@ -183,7 +186,7 @@ function meaningOf(error: unknown, call: Call): unknown {
   const malformed = error instanceof MalformedAnswer || (error instanceof HttpFailure && error.kind === 'malformed');
   // PutObject may have been done; what is sent again by another client could only be refused. The writer looks at what is there. An upload that is
   // begun twice is an empty one too many.
-  if (malformed && (call.idempotent || call.where.operation === 'createUpload')) return new FallbackError(error.message, { cause: error });
+  if (malformed && (call.mayBeginAnew ?? call.idempotent)) return new FallbackError(error.message, { cause: error });
   const meaning = malformed ? wrongAnswer(call.where, error.message) : classifyStoreError(error, call.where);
   return error instanceof HttpFailure && error.receivedBytes > 0 ? new InterruptedRead(error.receivedBytes, meaning) : meaning;
 }

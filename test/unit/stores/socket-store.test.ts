@@ -1,25 +1,10 @@
-import { afterEach, describe, expect, it } from '@jest/globals';
+import { describe, expect, it } from '@jest/globals';
 import { crc32 } from 'node:zlib';
 import { InterruptedRead, type Body, type ReadRequest } from '../../../src/stores/object-store.ts';
 import { FallbackError } from '../../../src/stores/socket/failure.ts';
-import { createSocketStore, type SocketStore } from '../../../src/stores/socket/socket-store.ts';
-import { until, type ReceivedRequest, type ScriptedServer } from '../../support/scripted-server.ts';
-import { answer, failureOf, IDENTITY, refusal, startSocketStore } from '../../support/socket-store-rig.ts';
+import { answer, failureOf, IDENTITY, refusal, useSocketStore } from '../../support/socket-store-rig.ts';
 
-let server: ScriptedServer;
-let store: SocketStore;
-let requests: ReceivedRequest[];
-
-async function start(...args: Parameters<typeof startSocketStore>): Promise<void> {
-  ({ server, store, requests } = await startSocketStore(...args));
-}
-
-afterEach(async () => {
-  store.close();
-  expect(store.connections().open).toBe(0);
-  await until(() => server.open() === 0);
-  await server.close();
-});
+const rig = useSocketStore();
 
 const bodyOf = (...texts: string[]): Body => {
   const views = texts.map((text) => Buffer.from(text));
@@ -33,27 +18,27 @@ const ranged = (headers: Readonly<Record<string, string>> = {}, body = 'hello'):
 
 describe('readInto', () => {
   it('asks for a range of one version, and lands it at the start of the buffer', async () => {
-    await start([ranged()]);
+    await rig.start([ranged()]);
     const into = Buffer.alloc(8, '-');
-    expect(await store.readInto(range, into)).toEqual({});
+    expect(await rig.store.readInto(range, into)).toEqual({});
     expect(into.toString()).toBe('hello---');
-    expect(requests[0]).toMatchObject({ method: 'GET', path: '/logs/a%20b/%C3%BC.log', headers: { 'if-match': ETAG, range: 'bytes=2-6', 'x-amz-content-sha256': 'UNSIGNED-PAYLOAD' } });
-    expect(requests[0]?.headers['authorization']).toMatch(/SignedHeaders=host;if-match;range;x-amz-content-sha256;x-amz-date,/);
-    expect(requests[0]?.headers).not.toHaveProperty('x-amz-checksum-mode');
+    expect(rig.requests[0]).toMatchObject({ method: 'GET', path: '/logs/a%20b/%C3%BC.log', headers: { 'if-match': ETAG, range: 'bytes=2-6', 'x-amz-content-sha256': 'UNSIGNED-PAYLOAD' } });
+    expect(rig.requests[0]?.headers['authorization']).toMatch(/SignedHeaders=host;if-match;range;x-amz-content-sha256;x-amz-date,/);
+    expect(rig.requests[0]?.headers).not.toHaveProperty('x-amz-checksum-mode');
   });
 
   it('asks for all of an object without a range, and hands on the CRC of the whole where the store keeps one', async () => {
     const all = (headers: Readonly<Record<string, string>>): string => answer(200, { etag: ETAG, ...headers }, 'helloworld');
-    await start([
+    await rig.start([
       all({ 'x-amz-checksum-crc32': 'AAAAAQ==', 'x-amz-checksum-type': 'FULL_OBJECT' }), all({ 'x-amz-checksum-crc32': 'gAAAAA==' }),
       all({ 'x-amz-checksum-crc32': 'AAAAAQ==-2' }), all({ 'x-amz-checksum-crc32': 'AAAAAQ==', 'x-amz-checksum-type': 'COMPOSITE' }), all({}),
     ]);
     const results = [];
-    for (let i = 0; i < 5; i++) results.push(await store.readInto(whole, Buffer.alloc(10)));
+    for (let i = 0; i < 5; i++) results.push(await rig.store.readInto(whole, Buffer.alloc(10)));
     expect(results).toEqual([{ objectCrc32: 1 }, { objectCrc32: 0x80000000 }, {}, {}, {}]);
-    expect(requests[0]?.headers).toMatchObject({ 'x-amz-checksum-mode': 'ENABLED' });
-    expect(requests[0]?.headers).not.toHaveProperty('range');
-    expect(server.accepted()).toBe(1);
+    expect(rig.requests[0]?.headers).toMatchObject({ 'x-amz-checksum-mode': 'ENABLED' });
+    expect(rig.requests[0]?.headers).not.toHaveProperty('range');
+    expect(rig.server.accepted()).toBe(1);
   });
 
   const wrong: Record<string, [string, string]> = {
@@ -73,9 +58,9 @@ describe('readInto', () => {
   };
   for (const [name, [text, code]] of Object.entries(wrong)) {
     it(`refuses ${name}`, async () => {
-      await start([text]);
+      await rig.start([text]);
       const into = Buffer.alloc(10, '-');
-      const error = await failureOf(store.readInto(range, into));
+      const error = await failureOf(rig.store.readInto(range, into));
       expect(error.code).toBe(code);
       expect(error.context).toMatchObject({ store: 'test', bucket: 'logs', key: range.key, operation: 'GetObject' });
       expect(into.toString()).toBe('----------');
@@ -83,29 +68,29 @@ describe('readInto', () => {
   }
 
   it('hands on what the store says about an error', async () => {
-    await start([refusal(404, 'NoSuchKey')]);
-    expect((await failureOf(store.readInto(range, Buffer.alloc(5)))).context).toMatchObject({ httpStatus: 404, storeCode: 'NoSuchKey' });
+    await rig.start([refusal(404, 'NoSuchKey')]);
+    expect((await failureOf(rig.store.readInto(range, Buffer.alloc(5)))).context).toMatchObject({ httpStatus: 404, storeCode: 'NoSuchKey' });
   });
 
   it('says how far a read came that broke, and why', async () => {
-    await start([async (_, peer) => { await peer.send(ranged().slice(0, -2)); return ''; }]);
+    await rig.start([async (_, peer) => { await peer.send(ranged().slice(0, -2)); return ''; }]);
     const into = Buffer.alloc(5, '-');
-    const error: unknown = await store.readInto(range, into).catch((reason: unknown) => reason);
+    const error: unknown = await rig.store.readInto(range, into).catch((reason: unknown) => reason);
     expect(error).toBeInstanceOf(InterruptedRead);
     expect(error).toMatchObject({ receivedBytes: 3, cause: { code: 'TRB-STORE-UNREACHABLE', context: { key: range.key, storeCode: 'ECONNRESET' } } });
     expect(into.toString()).toBe('hel--');
   });
 
   it('is unreachable, not interrupted, where no byte of the body came', async () => {
-    await start(['']);
-    expect(await failureOf(store.readInto(range, Buffer.alloc(5)))).toMatchObject({ code: 'TRB-STORE-UNREACHABLE', context: { storeCode: 'ECONNRESET' } });
+    await rig.start(['']);
+    expect(await failureOf(rig.store.readInto(range, Buffer.alloc(5)))).toMatchObject({ code: 'TRB-STORE-UNREACHABLE', context: { storeCode: 'ECONNRESET' } });
   });
 
   it('rejects with the reason of the signal, also where bytes had come', async () => {
     const controller = new AbortController();
     const reason = new Error('given up');
-    await start([async (_, peer) => { await peer.send(ranged().slice(0, -2)); controller.abort(reason); await peer.gone(); return ''; }]);
-    await expect(store.readInto(range, Buffer.alloc(5), { signal: controller.signal })).rejects.toBe(reason);
+    await rig.start([async (_, peer) => { await peer.send(ranged().slice(0, -2)); controller.abort(reason); await peer.gone(); return ''; }]);
+    await expect(rig.store.readInto(range, Buffer.alloc(5), { signal: controller.signal })).rejects.toBe(reason);
   });
 
   const odd: Record<string, string> = {
@@ -118,25 +103,25 @@ describe('readInto', () => {
   };
   for (const [name, text] of Object.entries(odd)) {
     it(`leaves ${name} to the SDK`, async () => {
-      await start([text]);
+      await rig.start([text]);
       const into = Buffer.alloc(5, '-');
-      await expect(store.readInto(range, into)).rejects.toThrow(FallbackError);
+      await expect(rig.store.readInto(range, into)).rejects.toThrow(FallbackError);
       expect(into.toString()).toBe('-----');
     });
   }
 
   it('leaves odd buckets, keys and versions to the SDK before anything is sent', async () => {
-    await start([ranged()]);
+    await rig.start([ranged()]);
     for (const request of [{ ...range, bucket: 'x--use1-az4--x-s3' }, { ...range, key: '\ud800' }, { ...range, ifMatch: '"ü"' }]) {
-      await expect(store.readInto(request, Buffer.alloc(5))).rejects.toThrow(FallbackError);
+      await expect(rig.store.readInto(request, Buffer.alloc(5))).rejects.toThrow(FallbackError);
     }
-    expect(server.accepted()).toBe(0);
+    expect(rig.server.accepted()).toBe(0);
   });
 
   it('refuses a buffer that is too small', async () => {
-    await start([ranged()]);
-    await expect(store.readInto(range, Buffer.alloc(4))).rejects.toThrow(/room for 4 of 5 bytes/);
-    expect(server.accepted()).toBe(0);
+    await rig.start([ranged()]);
+    await expect(rig.store.readInto(range, Buffer.alloc(4))).rejects.toThrow(/room for 4 of 5 bytes/);
+    expect(rig.server.accepted()).toBe(0);
   });
 });
 
@@ -144,46 +129,46 @@ describe('put', () => {
   const written = answer(200, { etag: '"new"' });
 
   it('sends the views with their CRC, and the object that is not to be overwritten', async () => {
-    await start([written]);
+    await rig.start([written]);
     const body = bodyOf('one\n', '', 'two\n');
-    expect(await store.put({ bucket: 'logs', key: 'k', body, ifNoneMatch: '*' })).toEqual({ etag: '"new"' });
-    expect(requests[0]).toMatchObject({ method: 'PUT', path: '/logs/k', body: Buffer.from('one\ntwo\n') });
+    expect(await rig.store.put({ bucket: 'logs', key: 'k', body, ifNoneMatch: '*' })).toEqual({ etag: '"new"' });
+    expect(rig.requests[0]).toMatchObject({ method: 'PUT', path: '/logs/k', body: Buffer.from('one\ntwo\n') });
     const crc = Buffer.alloc(4);
     crc.writeUInt32BE(body.crc32);
-    expect(requests[0]?.headers).toMatchObject({ 'content-length': '8', 'content-type': 'application/octet-stream', 'if-none-match': '*', 'x-amz-checksum-crc32': crc.toString('base64') });
+    expect(rig.requests[0]?.headers).toMatchObject({ 'content-length': '8', 'content-type': 'application/octet-stream', 'if-none-match': '*', 'x-amz-checksum-crc32': crc.toString('base64') });
   });
 
   it('sends an empty object', async () => {
-    await start([written]);
-    await store.put({ bucket: 'logs', key: 'k', body: bodyOf() });
-    expect(requests[0]?.headers).toMatchObject({ 'content-length': '0', 'x-amz-checksum-crc32': 'AAAAAA==' });
-    expect(requests[0]?.headers).not.toHaveProperty('if-none-match');
+    await rig.start([written]);
+    await rig.store.put({ bucket: 'logs', key: 'k', body: bodyOf() });
+    expect(rig.requests[0]?.headers).toMatchObject({ 'content-length': '0', 'x-amz-checksum-crc32': 'AAAAAA==' });
+    expect(rig.requests[0]?.headers).not.toHaveProperty('if-none-match');
   });
 
   it('sends every output option, and metadata of the caller before that of the run', async () => {
-    await start([written]);
-    await store.put({
+    await rig.start([written]);
+    await rig.store.put({
       bucket: 'logs', key: 'k', body: bodyOf('x'), metadata: { token: 'a b', both: 'caller' },
       output: { contentType: 'text/plain', storageClass: 'STANDARD_IA', encryption: { type: 'kms', key: 'arn:aws:kms:x', bucketKey: true }, tags: { 'a b': 'ü', c: '' }, metadata: { team: 'x', both: 'run' } },
     });
-    await store.put({ bucket: 'logs', key: 'k', body: bodyOf('x'), output: { encryption: { type: 's3' } } });
-    expect(requests[0]?.headers).toMatchObject({
+    await rig.store.put({ bucket: 'logs', key: 'k', body: bodyOf('x'), output: { encryption: { type: 's3' } } });
+    expect(rig.requests[0]?.headers).toMatchObject({
       'content-type': 'text/plain', 'x-amz-storage-class': 'STANDARD_IA', 'x-amz-server-side-encryption': 'aws:kms', 'x-amz-server-side-encryption-aws-kms-key-id': 'arn:aws:kms:x',
       'x-amz-server-side-encryption-bucket-key-enabled': 'true', 'x-amz-tagging': 'a%20b=%C3%BC&c=', 'x-amz-meta-token': 'a b', 'x-amz-meta-team': 'x', 'x-amz-meta-both': 'caller',
     });
-    expect(requests[1]?.headers).toMatchObject({ 'x-amz-server-side-encryption': 'AES256' });
+    expect(rig.requests[1]?.headers).toMatchObject({ 'x-amz-server-side-encryption': 'AES256' });
   });
 
   it('does not let an option break out of its header', async () => {
-    await start([written]);
-    await expect(store.put({ bucket: 'logs', key: 'k', body: bodyOf('x'), output: { contentType: 'text/plain\r\nx-amz-acl: public-read' } })).rejects.toThrow(FallbackError);
-    expect(server.accepted()).toBe(0);
+    await rig.start([written]);
+    await expect(rig.store.put({ bucket: 'logs', key: 'k', body: bodyOf('x'), output: { contentType: 'text/plain\r\nx-amz-acl: public-read' } })).rejects.toThrow(FallbackError);
+    expect(rig.server.accepted()).toBe(0);
   });
 
   it('refuses a body whose length is not the one that was announced', async () => {
-    await start([written]);
-    await expect(store.put({ bucket: 'logs', key: 'k', body: { ...bodyOf('abc'), sizeBytes: 2 } })).rejects.toThrow(/3 bytes where 2/);
-    expect(server.accepted()).toBe(0);
+    await rig.start([written]);
+    await expect(rig.store.put({ bucket: 'logs', key: 'k', body: { ...bodyOf('abc'), sizeBytes: 2 } })).rejects.toThrow(/3 bytes where 2/);
+    expect(rig.server.accepted()).toBe(0);
   });
 
   const refused: Record<string, [string, string, number]> = {
@@ -195,31 +180,31 @@ describe('put', () => {
   };
   for (const [name, [text, code, httpStatus]] of Object.entries(refused)) {
     it(`says so of ${name}, and never uses that connection again`, async () => {
-      await start([text]);
-      const error = await failureOf(store.put({ bucket: 'logs', key: 'k', body: bodyOf('x'), ifNoneMatch: '*' }));
+      await rig.start([text]);
+      const error = await failureOf(rig.store.put({ bucket: 'logs', key: 'k', body: bodyOf('x'), ifNoneMatch: '*' }));
       expect({ code: error.code, httpStatus: error.context.httpStatus }).toEqual({ code, httpStatus });
-      expect(store.connections().open).toBe(0);
+      expect(rig.store.connections().open).toBe(0);
     });
   }
 
   it('does not believe a success without an ETag', async () => {
-    await start([answer(200, {}), answer(204, { etag: '"x"' })]);
-    for (let i = 0; i < 2; i++) expect((await failureOf(store.put({ bucket: 'logs', key: 'k', body: bodyOf('x') }))).code).toBe('TRB-STORE-FAULT');
+    await rig.start([answer(200, {}), answer(204, { etag: '"x"' })]);
+    for (let i = 0; i < 2; i++) expect((await failureOf(rig.store.put({ bucket: 'logs', key: 'k', body: bodyOf('x') }))).code).toBe('TRB-STORE-FAULT');
   });
 
   it('is not sent again where the answer is lost, malformed or missing, because it may have been done', async () => {
-    await start([written, '', written, 'garbage\r\n\r\n']);
+    await rig.start([written, '', written, 'garbage\r\n\r\n']);
     const request = { bucket: 'logs', key: 'k', body: bodyOf('x'), ifNoneMatch: '*' } as const;
-    await store.put(request);
-    expect((await failureOf(store.put(request))).code).toBe('TRB-STORE-UNREACHABLE');
-    await store.put(request);
-    expect((await failureOf(store.put(request))).code).toBe('TRB-STORE-FAULT');
-    expect(requests).toHaveLength(4);
+    await rig.store.put(request);
+    expect((await failureOf(rig.store.put(request))).code).toBe('TRB-STORE-UNREACHABLE');
+    await rig.store.put(request);
+    expect((await failureOf(rig.store.put(request))).code).toBe('TRB-STORE-FAULT');
+    expect(rig.requests).toHaveLength(4);
   });
 
   it('leaves a redirect to the SDK', async () => {
-    await start([refusal(307, 'TemporaryRedirect')]);
-    await expect(store.put({ bucket: 'logs', key: 'k', body: bodyOf('x') })).rejects.toThrow(FallbackError);
+    await rig.start([refusal(307, 'TemporaryRedirect')]);
+    await expect(rig.store.put({ bucket: 'logs', key: 'k', body: bodyOf('x') })).rejects.toThrow(FallbackError);
   });
 });
 
@@ -227,23 +212,23 @@ describe('uploadPart', () => {
   const part = { bucket: 'logs', key: 'k', uploadId: 'id/+=', partNumber: 12, body: bodyOf('part') };
 
   it('sends a part with its CRC', async () => {
-    await start([answer(200, { etag: '"p"' })]);
-    expect(await store.uploadPart(part)).toEqual({ etag: '"p"' });
-    expect(requests[0]).toMatchObject({ path: '/logs/k?partNumber=12&uploadId=id%2F%2B%3D', body: Buffer.from('part') });
-    expect(requests[0]?.headers).toHaveProperty('x-amz-checksum-crc32');
-    expect(requests[0]?.headers).not.toHaveProperty('content-type');
+    await rig.start([answer(200, { etag: '"p"' })]);
+    expect(await rig.store.uploadPart(part)).toEqual({ etag: '"p"' });
+    expect(rig.requests[0]).toMatchObject({ path: '/logs/k?partNumber=12&uploadId=id%2F%2B%3D', body: Buffer.from('part') });
+    expect(rig.requests[0]?.headers).toHaveProperty('x-amz-checksum-crc32');
+    expect(rig.requests[0]?.headers).not.toHaveProperty('content-type');
   });
 
   it('is sent again on a new connection where a kept one is gone', async () => {
-    await start([answer(200, { etag: '"p"' }), '', answer(200, { etag: '"q"' })]);
-    await store.uploadPart(part);
-    expect(await store.uploadPart(part)).toEqual({ etag: '"q"' });
-    expect(requests.map((request) => request.body.toString())).toEqual(['part', 'part', 'part']);
+    await rig.start([answer(200, { etag: '"p"' }), '', answer(200, { etag: '"q"' })]);
+    await rig.store.uploadPart(part);
+    expect(await rig.store.uploadPart(part)).toEqual({ etag: '"q"' });
+    expect(rig.requests.map((request) => request.body.toString())).toEqual(['part', 'part', 'part']);
   });
 
   it('says that the upload is gone', async () => {
-    await start([refusal(404, 'NoSuchUpload')]);
-    expect((await failureOf(store.uploadPart(part))).code).toBe('TRB-NO-SUCH-KEY');
+    await rig.start([refusal(404, 'NoSuchUpload')]);
+    expect((await failureOf(rig.store.uploadPart(part))).code).toBe('TRB-NO-SUCH-KEY');
   });
 });
 
@@ -253,28 +238,28 @@ describe('list', () => {
   const listed = { objects: [{ key: 'a b+ü', sizeBytes: 7, etag: '"e"', modifiedMs: Date.UTC(2026, 0, 1) }], prefixes: ['p /'], next: 't/2=' };
 
   it('asks for a page, and for the next', async () => {
-    await start([answer(200, {}, page)]);
-    expect(await store.list({ bucket: 'logs', prefix: 'a b/', startAfter: 'a b/+', maxKeys: 7, delimiter: '/' })).toEqual(listed);
-    await store.list({ bucket: 'logs', prefix: '', startAfter: 'ignored', continuationToken: 't/2=' });
-    expect(requests.map(({ path }) => path)).toEqual([
+    await rig.start([answer(200, {}, page)]);
+    expect(await rig.store.list({ bucket: 'logs', prefix: 'a b/', startAfter: 'a b/+', maxKeys: 7, delimiter: '/' })).toEqual(listed);
+    await rig.store.list({ bucket: 'logs', prefix: '', startAfter: 'ignored', continuationToken: 't/2=' });
+    expect(rig.requests.map(({ path }) => path)).toEqual([
       '/logs/?delimiter=%2F&encoding-type=url&list-type=2&max-keys=7&prefix=a%20b%2F&start-after=a%20b%2F%2B', '/logs/?continuation-token=t%2F2%3D&encoding-type=url&list-type=2&prefix=',
     ]);
   });
 
   it('reads a page in chunks', async () => {
-    await start([`HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n64\r\n${page.slice(0, 100)}\r\n${(page.length - 100).toString(16)}\r\n${page.slice(100)}\r\n0\r\n\r\n`]);
-    expect(await store.list({ bucket: 'logs', prefix: '' })).toEqual(listed);
+    await rig.start([`HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n64\r\n${page.slice(0, 100)}\r\n${(page.length - 100).toString(16)}\r\n${page.slice(100)}\r\n0\r\n\r\n`]);
+    expect(await rig.store.list({ bucket: 'logs', prefix: '' })).toEqual(listed);
   });
 
   it('leaves what it cannot read to the SDK', async () => {
-    await start([answer(200, {}, page.slice(0, -3)), answer(200, {}, '<Error><Code>InternalError</Code></Error>')]);
-    for (let i = 0; i < 2; i++) await expect(store.list({ bucket: 'logs', prefix: '' })).rejects.toThrow(FallbackError);
+    await rig.start([answer(200, {}, page.slice(0, -3)), answer(200, {}, '<Error><Code>InternalError</Code></Error>')]);
+    for (let i = 0; i < 2; i++) await expect(rig.store.list({ bucket: 'logs', prefix: '' })).rejects.toThrow(FallbackError);
   });
 
   it('says that a bucket does not exist, or may not be listed', async () => {
-    await start([refusal(404, 'NoSuchBucket'), refusal(403, 'AccessDenied')]);
-    expect((await failureOf(store.list({ bucket: 'logs', prefix: '' }))).code).toBe('TRB-NO-SUCH-BUCKET');
-    expect((await failureOf(store.list({ bucket: 'logs', prefix: '' }))).code).toBe('TRB-ACCESS-DENIED');
+    await rig.start([refusal(404, 'NoSuchBucket'), refusal(403, 'AccessDenied')]);
+    expect((await failureOf(rig.store.list({ bucket: 'logs', prefix: '' }))).code).toBe('TRB-NO-SUCH-BUCKET');
+    expect((await failureOf(rig.store.list({ bucket: 'logs', prefix: '' }))).code).toBe('TRB-ACCESS-DENIED');
   });
 });
 
@@ -283,36 +268,30 @@ describe('clock and credentials', () => {
   const tooSkewed = refusal(403, 'RequestTimeTooSkewed', { date: new Date(serverMs).toUTCString() });
 
   it('takes the time of the store where ours is wrong, and asks again, once', async () => {
-    await start([tooSkewed, ranged(), ranged(), tooSkewed, tooSkewed], { now: () => Date.UTC(2020, 0, 1) });
-    await store.readInto(range, Buffer.alloc(5));
-    await store.readInto(range, Buffer.alloc(5));
-    expect(requests.map(({ headers }) => headers['x-amz-date'])).toEqual(['20200101T000000Z', '20260601T120000Z', '20260601T120000Z']);
-    expect((await failureOf(store.readInto(range, Buffer.alloc(5)))).code).toBe('TRB-BAD-CREDENTIALS');
-    expect(requests).toHaveLength(5);
+    await rig.start([tooSkewed, ranged(), ranged(), tooSkewed, tooSkewed], { now: () => Date.UTC(2020, 0, 1) });
+    await rig.store.readInto(range, Buffer.alloc(5));
+    await rig.store.readInto(range, Buffer.alloc(5));
+    expect(rig.requests.map(({ headers }) => headers['x-amz-date'])).toEqual(['20200101T000000Z', '20260601T120000Z', '20260601T120000Z']);
+    expect((await failureOf(rig.store.readInto(range, Buffer.alloc(5)))).code).toBe('TRB-BAD-CREDENTIALS');
+    expect(rig.requests).toHaveLength(5);
   });
 
   it('adjusts once for requests that were refused together', async () => {
-    await start([tooSkewed, tooSkewed, tooSkewed, ranged()], { now: () => Date.UTC(2020, 0, 1) });
-    await Promise.all([1, 2, 3].map(() => store.readInto(range, Buffer.alloc(5))));
-    expect(requests).toHaveLength(6);
+    await rig.start([tooSkewed, tooSkewed, tooSkewed, ranged()], { now: () => Date.UTC(2020, 0, 1) });
+    await Promise.all([1, 2, 3].map(() => rig.store.readInto(range, Buffer.alloc(5))));
+    expect(rig.requests).toHaveLength(6);
   });
 
   it('asks for credentials before each request, so that new ones are taken', async () => {
-    await start([ranged()]);
-    store.close();
     let count = 0;
-    const config = { endpoint: `http://127.0.0.1:${server.port}`, region: 'us-east-1', pathStyle: true };
-    store = createSocketStore('test', config, () => Promise.resolve({ ...IDENTITY, accessKeyId: `key-${count++}`, sessionToken: `token-${count}` }));
-    await store.readInto(range, Buffer.alloc(5));
-    await store.readInto(range, Buffer.alloc(5));
-    expect(requests.map(({ headers }) => [headers['authorization']?.includes('key-0/'), headers['x-amz-security-token']])).toEqual([[true, 'token-1'], [false, 'token-2']]);
+    await rig.start([ranged()], {}, () => Promise.resolve({ ...IDENTITY, accessKeyId: `key-${count++}`, sessionToken: `token-${count}` }));
+    await rig.store.readInto(range, Buffer.alloc(5));
+    await rig.store.readInto(range, Buffer.alloc(5));
+    expect(rig.requests.map(({ headers }) => [headers['authorization']?.includes('key-0/'), headers['x-amz-security-token']])).toEqual([[true, 'token-1'], [false, 'token-2']]);
   });
 
   it('makes an error of ours of credentials that cannot be had', async () => {
-    await start([ranged()]);
-    store.close();
-    store = createSocketStore('test', { endpoint: `http://127.0.0.1:${server.port}`, region: 'us-east-1', pathStyle: true },
-      () => Promise.reject(Object.assign(new Error('no profile'), { name: 'CredentialsProviderError' })));
-    expect((await failureOf(store.readInto(range, Buffer.alloc(5)))).code).toBe('TRB-BAD-CREDENTIALS');
+    await rig.start([ranged()], {}, () => Promise.reject(Object.assign(new Error('no profile'), { name: 'CredentialsProviderError' })));
+    expect((await failureOf(rig.store.readInto(range, Buffer.alloc(5)))).code).toBe('TRB-BAD-CREDENTIALS');
   });
 });

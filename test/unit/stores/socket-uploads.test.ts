@@ -1,53 +1,39 @@
 /** What the lean client makes of answers to reads of artefacts, and to the begin and end of uploads. */
 import { setTimeout as sleep } from 'node:timers/promises';
-import { afterEach, describe, expect, it } from '@jest/globals';
+import { describe, expect, it } from '@jest/globals';
 import { FallbackError } from '../../../src/stores/socket/failure.ts';
-import type { SocketStore } from '../../../src/stores/socket/socket-store.ts';
-import { until, type Peer, type ReceivedRequest, type ScriptedServer } from '../../support/scripted-server.ts';
-import { answer, failureOf, refusal, startSocketStore } from '../../support/socket-store-rig.ts';
+import type { Peer, ReceivedRequest } from '../../support/scripted-server.ts';
+import { answer, failureOf, refusal, useSocketStore } from '../../support/socket-store-rig.ts';
 
-let server: ScriptedServer;
-let store: SocketStore;
-let requests: ReceivedRequest[];
-
-async function start(...args: Parameters<typeof startSocketStore>): Promise<void> {
-  ({ server, store, requests } = await startSocketStore(...args));
-}
-
-afterEach(async () => {
-  store.close();
-  expect(store.connections().open).toBe(0);
-  await until(() => server.open() === 0);
-  await server.close();
-});
+const rig = useSocketStore();
 
 describe('get', () => {
   const ref = { bucket: 'logs', key: 'a b/ü.json' };
 
   it('collects an object whole, of a declared length, in chunks, and an empty one', async () => {
-    await start([answer(200, { etag: '"e"' }, 'hello'), 'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nhel\r\n2\r\nlo\r\n0\r\n\r\n', answer(200, { etag: '"e"' })]);
+    await rig.start([answer(200, { etag: '"e"' }, 'hello'), 'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nhel\r\n2\r\nlo\r\n0\r\n\r\n', answer(200, { etag: '"e"' })]);
     const got: string[] = [];
-    for (let i = 0; i < 3; i++) got.push((await store.get(ref)).toString());
+    for (let i = 0; i < 3; i++) got.push((await rig.store.get(ref)).toString());
     expect(got).toEqual(['hello', 'hello', '']);
-    expect(requests[0]).toMatchObject({ method: 'GET', path: '/logs/a%20b/%C3%BC.json' });
-    expect(requests[0]?.headers).not.toHaveProperty('if-match');
+    expect(rig.requests[0]).toMatchObject({ method: 'GET', path: '/logs/a%20b/%C3%BC.json' });
+    expect(rig.requests[0]?.headers).not.toHaveProperty('if-match');
   });
 
   it('takes nothing that is larger than expected, nor a part of an object', async () => {
-    await start([answer(200, {}, 'hello'), answer(206, {}, 'hell')]);
-    expect((await failureOf(store.get(ref, { maxBytes: 4 }))).message).toMatch(/HTTP 200 and 5 bytes where at most 4/);
-    expect((await failureOf(store.get(ref, { maxBytes: 4 }))).code).toBe('TRB-STORE-FAULT');
+    await rig.start([answer(200, {}, 'hello'), answer(206, {}, 'hell')]);
+    expect((await failureOf(rig.store.get(ref, { maxBytes: 4 }))).message).toMatch(/5 bytes where at most 4/);
+    expect((await failureOf(rig.store.get(ref, { maxBytes: 4 }))).message).toMatch(/HTTP 206 where 200/);
   });
 
   it('leaves what the end of the connection ends to the SDK, as it may have been cut off', async () => {
-    await start(['HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n{"row":1}\n']);
-    await expect(store.get(ref)).rejects.toThrow(FallbackError);
+    await rig.start(['HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n{"row":1}\n']);
+    await expect(rig.store.get(ref)).rejects.toThrow(FallbackError);
   });
 
   it('says that there is none, or that it may not be read', async () => {
-    await start([refusal(404, 'NoSuchKey'), refusal(403, 'AccessDenied')]);
-    expect((await failureOf(store.get(ref))).code).toBe('TRB-NO-SUCH-KEY');
-    expect((await failureOf(store.get(ref))).code).toBe('TRB-ACCESS-DENIED');
+    await rig.start([refusal(404, 'NoSuchKey'), refusal(403, 'AccessDenied')]);
+    expect((await failureOf(rig.store.get(ref))).code).toBe('TRB-NO-SUCH-KEY');
+    expect((await failureOf(rig.store.get(ref))).code).toBe('TRB-ACCESS-DENIED');
   });
 });
 
@@ -55,38 +41,38 @@ describe('createUpload', () => {
   const begun = '<?xml version="1.0"?>\n<InitiateMultipartUploadResult xmlns="x"><Bucket>logs</Bucket><Key>k</Key><UploadId>a&amp;b/+</UploadId></InitiateMultipartUploadResult>';
 
   it('begins an upload with the properties of the object and the checksum that it will have', async () => {
-    await start([answer(200, {}, begun)]);
-    expect(await store.createUpload({ bucket: 'logs', key: 'k', metadata: { token: 't' }, output: { storageClass: 'STANDARD_IA' } })).toEqual({ uploadId: 'a&b/+' });
-    expect(requests[0]).toMatchObject({ method: 'POST', path: '/logs/k?uploads=', body: Buffer.alloc(0) });
-    expect(requests[0]?.headers).toMatchObject({
+    await rig.start([answer(200, {}, begun)]);
+    expect(await rig.store.createUpload({ bucket: 'logs', key: 'k', metadata: { token: 't' }, output: { storageClass: 'STANDARD_IA' } })).toEqual({ uploadId: 'a&b/+' });
+    expect(rig.requests[0]).toMatchObject({ method: 'POST', path: '/logs/k?uploads=', body: Buffer.alloc(0) });
+    expect(rig.requests[0]?.headers).toMatchObject({
       'content-length': '0', 'x-amz-checksum-algorithm': 'CRC32', 'x-amz-checksum-type': 'FULL_OBJECT', 'x-amz-meta-token': 't', 'x-amz-storage-class': 'STANDARD_IA',
     });
-    expect(requests[0]?.headers).not.toHaveProperty('content-type');
+    expect(rig.requests[0]?.headers).not.toHaveProperty('content-type');
   });
 
   it.each([
     ['no upload id', '<InitiateMultipartUploadResult><Key>k</Key></InitiateMultipartUploadResult>'], ['an empty one', begun.replace('a&amp;b/+', '')],
     ['something else', '<html></html>'], ['nothing', ''], ['half of it', begun.slice(0, -20)], ['what is no entity', begun.replace('&amp;', '&nope;')],
   ])('leaves a success with %s to the SDK: an upload more is an empty one', async (_, body) => {
-    await start([answer(200, {}, body)]);
-    await expect(store.createUpload({ bucket: 'logs', key: 'k' })).rejects.toThrow(FallbackError);
+    await rig.start([answer(200, {}, body)]);
+    await expect(rig.store.createUpload({ bucket: 'logs', key: 'k' })).rejects.toThrow(FallbackError);
   });
 
   it('takes the word of servers that call it differently', async () => {
-    await start([answer(200, {}, '<?xml version="1.0"?>\n<!-- a comment -->\n<CreateMultipartUploadOutput\n xmlns="x">\n <Key >k</Key >\n <UploadId> u </UploadId>\n</CreateMultipartUploadOutput >\n')]);
-    expect(await store.createUpload({ bucket: 'logs', key: 'k' })).toEqual({ uploadId: 'u' });
+    await rig.start([answer(200, {}, '<?xml version="1.0"?>\n<!-- a comment -->\n<CreateMultipartUploadOutput\n xmlns="x">\n <Key >k</Key >\n <UploadId> u </UploadId>\n</CreateMultipartUploadOutput >\n')]);
+    expect(await rig.store.createUpload({ bucket: 'logs', key: 'k' })).toEqual({ uploadId: 'u' });
   });
 
   it('tells of an error inside a 200', async () => {
-    await start([answer(200, {}, '<Error><Code>SlowDown</Code></Error>')]);
-    expect((await failureOf(store.createUpload({ bucket: 'logs', key: 'k' }))).code).toBe('TRB-STORE-THROTTLED');
+    await rig.start([answer(200, {}, '<Error><Code>SlowDown</Code></Error>')]);
+    expect((await failureOf(rig.store.createUpload({ bucket: 'logs', key: 'k' }))).code).toBe('TRB-STORE-THROTTLED');
   });
 
   it('is not sent again on a new connection where a kept one is gone', async () => {
-    await start([answer(200, {}, begun), '', answer(200, {}, begun)]);
-    await store.createUpload({ bucket: 'logs', key: 'k' });
-    expect((await failureOf(store.createUpload({ bucket: 'logs', key: 'k' }))).code).toBe('TRB-STORE-UNREACHABLE');
-    expect(requests).toHaveLength(2);
+    await rig.start([answer(200, {}, begun), '', answer(200, {}, begun)]);
+    await rig.store.createUpload({ bucket: 'logs', key: 'k' });
+    expect((await failureOf(rig.store.createUpload({ bucket: 'logs', key: 'k' }))).code).toBe('TRB-STORE-UNREACHABLE');
+    expect(rig.requests).toHaveLength(2);
   });
 });
 
@@ -98,11 +84,11 @@ describe('completeUpload', () => {
   const completed = '<CompleteMultipartUploadResult><Location>l</Location><ETag>&quot;whole-2&quot;</ETag></CompleteMultipartUploadResult>';
 
   it('names the parts and what the whole must be', async () => {
-    await start([answer(200, {}, completed)]);
-    expect(await store.completeUpload(request)).toEqual({ etag: '"whole-2"' });
-    expect(requests[0]).toMatchObject({ method: 'POST', path: '/logs/k?uploadId=id%2F%2B%3D' });
-    expect(requests[0]?.headers).toMatchObject({ 'x-amz-checksum-crc32': 'AAAABw==', 'x-amz-checksum-type': 'FULL_OBJECT', 'x-amz-mp-object-size': '9', 'if-none-match': '*' });
-    expect(requests[0]?.body.toString()).toBe('<CompleteMultipartUpload xmlns="http://s3.amazonaws.com/doc/2006-03-01/">'
+    await rig.start([answer(200, {}, completed)]);
+    expect(await rig.store.completeUpload(request)).toEqual({ etag: '"whole-2"' });
+    expect(rig.requests[0]).toMatchObject({ method: 'POST', path: '/logs/k?uploadId=id%2F%2B%3D' });
+    expect(rig.requests[0]?.headers).toMatchObject({ 'x-amz-checksum-crc32': 'AAAABw==', 'x-amz-checksum-type': 'FULL_OBJECT', 'x-amz-mp-object-size': '9', 'if-none-match': '*' });
+    expect(rig.requests[0]?.body.toString()).toBe('<CompleteMultipartUpload xmlns="http://s3.amazonaws.com/doc/2006-03-01/">'
       + '<Part><ETag>&quot;a&amp;&lt;b&gt;&quot;</ETag><ChecksumCRC32>AAAAAQ==</ChecksumCRC32><PartNumber>1</PartNumber></Part>'
       + '<Part><ETag>plain</ETag><ChecksumCRC32>gAAAAA==</ChecksumCRC32><PartNumber>3</PartNumber></Part></CompleteMultipartUpload>');
   });
@@ -114,14 +100,14 @@ describe('completeUpload', () => {
       await sleep(60);
       return `${completed.length.toString(16)}\r\n${completed}\r\n0\r\n\r\n`;
     };
-    await start([slow, slow], { timeouts: { firstByteMs: 20, idleBodyMs: 20 } });
-    expect(await store.completeUpload(request)).toEqual({ etag: '"whole-2"' });
-    expect((await failureOf(store.get(request))).code).toBe('TRB-STORE-UNREACHABLE');
+    await rig.start([slow, slow], { timeouts: { firstByteMs: 20, idleBodyMs: 20 } });
+    expect(await rig.store.completeUpload(request)).toEqual({ etag: '"whole-2"' });
+    expect((await failureOf(rig.store.get(request))).code).toBe('TRB-STORE-UNREACHABLE');
   });
 
   it('waits behind interim answers that keep it alive', async () => {
-    await start([`${'HTTP/1.1 102 Processing\r\n\r\n'.repeat(100)}${answer(200, {}, completed)}`]);
-    expect(await store.completeUpload(request)).toEqual({ etag: '"whole-2"' });
+    await rig.start([`${'HTTP/1.1 102 Processing\r\n\r\n'.repeat(100)}${answer(200, {}, completed)}`]);
+    expect(await rig.store.completeUpload(request)).toEqual({ etag: '"whole-2"' });
   });
 
   it.each([
@@ -134,8 +120,8 @@ describe('completeUpload', () => {
     ['a success of something else', answer(200, {}, '<html></html>'), 'TRB-STORE-FAULT'],
     ['no answer', '', 'TRB-STORE-UNREACHABLE'],
   ])('tells of %s, and asks once', async (_, text, code) => {
-    await start([text]);
-    expect((await failureOf(store.completeUpload(request))).code).toBe(code);
-    expect(requests).toHaveLength(1);
+    await rig.start([text]);
+    expect((await failureOf(rig.store.completeUpload(request))).code).toBe(code);
+    expect(rig.requests).toHaveLength(1);
   });
 });
