@@ -7,13 +7,14 @@
  * - A body of known length lands in its place; only what came in the same read as the head is copied, once.
  */
 import { ChunkedDecoder, untilClose, type BodyDecoder } from './body-decoder.ts';
-import { findHeadEnd, MalformedAnswer, MAX_HEAD_BYTES, parseHead, type ResponseHead } from './head-parser.ts';
+import { MalformedAnswer, MAX_HEAD_BYTES, parseHead, type ResponseHead } from './head-parser.ts';
 
 /** So that what a read brought is still in the core's cache when it is looked at. (Of 1 MiB half is not: measured.) */
 const READ_BYTES = 256 * 1024;
 /** Gateways keep a Complete of many minutes alive with them. */
 const MAX_INTERIM_ANSWERS = 1000;
 const NOTHING = Buffer.alloc(0);
+const LF = 0x0a;
 
 /**
  * Where the body of an answer goes: a buffer that has exactly its length, or how many bytes may be collected. It may throw: the
@@ -113,26 +114,24 @@ export class AnswerReader {
   }
 
   #takeHead(lengthBytes: number): boolean {
-    let searchedBytes = this.#headBytes;
+    const before = this.#headBytes;
     this.#headBytes += lengthBytes;
-    while (this.#headBytes > 0) {
-      const end = findHeadEnd(this.#scratch, this.#headBytes, searchedBytes);
-      if (end < 0) {
-        if (this.#headBytes === MAX_HEAD_BYTES) throw new MalformedAnswer(`the answer's head is longer than ${MAX_HEAD_BYTES} bytes`);
-        return false;
-      }
-      const head = parseHead(this.#scratch.toString('latin1', 0, end - 4));
-      if (head.status >= 200) return this.#beginBody(head, end);
+    // A head is parsed from its start; so not for each byte of one that comes byte by byte.
+    for (let hasLine = before === 0 || this.#scratch.subarray(before, this.#headBytes).includes(LF); hasLine && this.#headBytes > 0;) {
+      const head = parseHead(this.#scratch, this.#headBytes);
+      if (!head) break;
+      if (head.status >= 200) return this.#beginBody(head);
       if (head.status === 101 || ++this.#interimAnswers > MAX_INTERIM_ANSWERS) throw new MalformedAnswer(`the server sent an interim answer ${head.status} that nobody asked for`);
-      this.#scratch.copyWithin(0, end, this.#headBytes);
-      this.#headBytes -= end;
-      searchedBytes = 0;
+      this.#scratch.copyWithin(0, head.sizeBytes, this.#headBytes);
+      this.#headBytes -= head.sizeBytes;
     }
+    if (this.#headBytes === MAX_HEAD_BYTES) throw new MalformedAnswer(`the answer's head is longer than ${MAX_HEAD_BYTES} bytes`);
     return false;
   }
 
-  /** @param from where the bytes in the scratch buffer begin that came along with the head */
-  #beginBody(head: ResponseHead, from: number): boolean {
+  /** What came along with the head is in the scratch buffer, behind it. */
+  #beginBody(head: ResponseHead): boolean {
+    const from = head.sizeBytes;
     const restBytes = this.#headBytes - from;
     const place = this.#place?.(head) ?? 0;
     const declaredBytes = head.status === 204 || head.status === 304 ? 0 : head.contentLength;

@@ -6,10 +6,10 @@ export const MAX_HEAD_BYTES = 64 * 1024;
 /** The headers that anybody asks for. The others are looked at for their form only. */
 const KNOWN = ['date', 'etag', 'connection', 'content-range', 'content-length', 'transfer-encoding', 'x-amz-checksum-crc32', 'x-amz-checksum-type'] as const;
 
-export type HeaderName = typeof KNOWN[number];
+type HeaderName = typeof KNOWN[number];
 
 /** Values of a repeated header are joined by `, `. */
-export type Headers = { readonly [name in HeaderName]?: string };
+export type Headers = { readonly [name in HeaderName]: string | undefined };
 
 export interface ResponseHead {
   readonly status: number;
@@ -19,6 +19,8 @@ export interface ResponseHead {
   readonly chunked: boolean;
   /** Whether the server keeps the connection after this answer. */
   readonly keepAlive: boolean;
+  /** Of the head itself, its empty line included. */
+  readonly sizeBytes: number;
 }
 
 /** The server sent something that is not an answer we can read. `message` says what. */
@@ -26,93 +28,134 @@ export class MalformedAnswer extends Error {
   override readonly name = 'MalformedAnswer';
 }
 
+const [NUL, TAB, LF, CR, BLANK, ZERO, COLON] = [0x00, 0x09, 0x0a, 0x0d, 0x20, 0x30, 0x3a];
 /** Of a header's name: whether the character of that code may stand in it (RFC 9110, `tchar`). */
 const NAME_CHARACTERS = Uint8Array.from({ length: 256 }, (_, code) => (/[!#$%&'*+\-.^_`|~0-9A-Za-z]/.test(String.fromCharCode(code)) ? 1 : 0));
-const STATUS = /^[1-9]\d\d$/;
-const NONE: readonly HeaderName[] = [];
-const KNOWN_BY_LENGTH: readonly (readonly HeaderName[])[] = Array.from({ length: 24 }, (_, length) => KNOWN.filter((name) => name.length === length));
+const VERSION = Buffer.from('HTTP/1.');
+/** Offsets in a status line: `HTTP/1.x NNN reason`. */
+const MINOR_AT = VERSION.length;
+const STATUS_AT = MINOR_AT + 2;
+const REASON_AT = STATUS_AT + 3;
 const LENGTH = /^\d{1,15}$/;
 
+interface KnownName { readonly index: number; readonly bytes: Buffer }
+const NONE: readonly KnownName[] = [];
+const KNOWN_BY_LENGTH: readonly (readonly KnownName[])[] = Array.from({ length: 24 }, (_, length) =>
+  KNOWN.flatMap((name, index) => (name.length === length ? [{ index, bytes: Buffer.from(name) }] : [])));
+
 /**
- * Where a head ends that starts at byte 0: the offset after its empty line, or -1 where it is not complete.
- * @param searchedBytes bytes that an earlier call has looked at already
- * @throws MalformedAnswer as soon as the bytes cannot become an answer
+ * The head that starts at byte 0, or undefined where it is not complete. One walk over its bytes, in which only the values that somebody asks
+ * for become strings: every small read is answered with a head.
+ * @param lengthBytes what lies behind is not looked at
+ * @throws MalformedAnswer as soon as the bytes cannot become an answer: else it would be waited for until the time-out
  */
-export function findHeadEnd(bytes: Buffer, lengthBytes: number, searchedBytes: number): number {
-  const end = bytes.indexOf('\r\n\r\n', Math.max(0, searchedBytes - 3), 'latin1');
-  // What lies behind `lengthBytes` is of an answer before.
-  if (end >= 0 && end + 4 <= lengthBytes) return end + 4;
-  // What can become no head is refused at once, else it would be waited for until the time-out.
-  const bare = bytes.indexOf('\n\n', Math.max(0, searchedBytes - 1), 'latin1');
-  if (bare >= 0 && bare + 2 <= lengthBytes) throw new MalformedAnswer('a header line does not end in CRLF');
-  if (!'HTTP/1.'.startsWith(bytes.toString('latin1', 0, Math.min(7, lengthBytes)))) throw new MalformedAnswer('the server does not speak HTTP/1.1');
+export function parseHead(bytes: Buffer, lengthBytes: number): ResponseHead | undefined {
+  const statusEnd = findLineEnd(bytes, 0, lengthBytes);
+  checkVersion(bytes, lengthBytes);
+  if (statusEnd < 0) return undefined;
+  const { minor, status } = parseStatusLine(bytes, statusEnd);
+  const values: (string | undefined)[] = [undefined, undefined, undefined, undefined, undefined, undefined, undefined, undefined];
+  /** Which known header the last line was of; null: another one. */
+  let last: number | null | undefined;
+  for (let start = statusEnd + 2; start < lengthBytes;) {
+    const first = bytes[start];
+    if (first === CR) {
+      if (start + 1 === lengthBytes) return undefined;
+      if (bytes[start + 1] !== LF) throw new MalformedAnswer('a header line begins with CR');
+      return headOf(status, minor, values, start + 2);
+    }
+    const isFolded = first === BLANK || first === TAB;
+    let colon = start;
+    if (!isFolded) while (colon < lengthBytes && NAME_CHARACTERS[bytes[colon] ?? 0] === 1) colon += 1;
+    if (colon === lengthBytes) return undefined;
+    if (!isFolded && (colon === start || bytes[colon] !== COLON)) throw new MalformedAnswer('the answer has a malformed header line');
+    const end = findLineEnd(bytes, colon, lengthBytes);
+    if (end < 0) return undefined;
+    if (!isFolded) last = knownName(bytes, start, colon);
+    else if (last === undefined) throw new MalformedAnswer('a header line is folded, and there is none before it');
+    if (last !== null && last !== undefined) values[last] = joined(values[last], isFolded ? ' ' : ', ', trimmed(bytes, isFolded ? start : colon + 1, end));
+    start = end + 2;
+  }
+  return undefined;
+}
+
+/** Where a line ends that goes on at `from`: the offset of its CRLF, or -1 where that has not come. @throws MalformedAnswer */
+function findLineEnd(bytes: Buffer, from: number, lengthBytes: number): number {
+  for (let at = from; at < lengthBytes; at += 1) {
+    const byte = bytes[at] ?? 0;
+    if (byte > CR) continue;
+    if (byte === NUL) throw new MalformedAnswer('the answer has a NUL in a header line');
+    if (byte !== LF) continue;
+    if (bytes[at - 1] !== CR) throw new MalformedAnswer('a header line does not end in CRLF');
+    return at - 1;
+  }
   return -1;
 }
 
-/**
- * @param text the head without its closing empty line, decoded as latin1
- * @throws MalformedAnswer
- */
-export function parseHead(text: string): ResponseHead {
-  const lineEnd = text.indexOf('\r\n');
-  const { minor, status } = parseStatusLine(text, lineEnd < 0 ? text.length : lineEnd);
-  const headers = lineEnd < 0 ? {} : parseHeaders(text, lineEnd + 2);
-  const coding = headers['transfer-encoding'];
-  const chunked = coding !== undefined;
-  if (chunked && coding.toLowerCase() !== 'chunked') throw new MalformedAnswer(`the transfer coding ${JSON.stringify(coding)} is not supported`);
-  const contentLength = parseLength(headers['content-length']);
-  if (chunked && contentLength !== undefined) throw new MalformedAnswer('the answer has both a length and a transfer coding');
-  const connection = headers.connection?.toLowerCase();
-  const keepAlive = minor === '1' ? !hasToken(connection, 'close') : hasToken(connection, 'keep-alive');
-  return { status, headers, chunked, keepAlive, contentLength };
+function checkVersion(bytes: Buffer, lengthBytes: number): void {
+  for (let at = 0; at < VERSION.length && at < lengthBytes; at += 1) if (bytes[at] !== VERSION[at]) throw noHttp();
 }
 
-/** `HTTP/1.x NNN reason`, the reason with or without the space before it. */
-function parseStatusLine(text: string, end: number): { readonly minor: string; readonly status: number } {
-  const minor = text.charAt(7);
-  const status = Number(text.slice(9, 12));
-  const isRight = text.startsWith('HTTP/1.') && (minor === '0' || minor === '1') && text.charAt(8) === ' ' && end >= 12 && STATUS.test(text.slice(9, 12))
-    && (end === 12 || text.charAt(12) === ' ') && !text.includes('\0');
-  if (!isRight) throw new MalformedAnswer('the server does not speak HTTP/1.1');
+/** The reason comes with or without the space before it. */
+function parseStatusLine(bytes: Buffer, end: number): { readonly minor: number; readonly status: number } {
+  const minor = digitAt(bytes, MINOR_AT);
+  const status = digitAt(bytes, STATUS_AT) * 100 + digitAt(bytes, STATUS_AT + 1) * 10 + digitAt(bytes, STATUS_AT + 2);
+  const isRight = end >= REASON_AT && (minor === 0 || minor === 1) && bytes[MINOR_AT + 1] === BLANK && status >= 100 && (end === REASON_AT || bytes[REASON_AT] === BLANK);
+  if (!isRight) throw noHttp();
   return { minor, status };
 }
 
-/** One walk over the lines, in which only the values that somebody asks for become strings: a small read is answered with a dozen of them. */
-function parseHeaders(text: string, from: number): Headers {
-  const headers: { [name in HeaderName]?: string } = {};
-  let last: HeaderName | null | undefined;
-  for (let start = from; start < text.length;) {
-    let end = text.indexOf('\n', start) - 1;
-    if (end < 0) end = text.length;
-    else if (text.charCodeAt(end) !== 0x0d) throw new MalformedAnswer('a header line does not end in CRLF');
-    const first = text.charCodeAt(start);
-    if (first === 0x20 || first === 0x09) {
-      if (last === undefined) throw new MalformedAnswer('a header line is folded, and there is none before it');
-      if (last) headers[last] = `${headers[last] ?? ''} ${text.slice(start, end).trim()}`.trim();
-    } else {
-      let colon = start;
-      while (colon < end && NAME_CHARACTERS[text.charCodeAt(colon)] === 1) colon += 1;
-      if (colon === start || colon === end || text.charCodeAt(colon) !== 0x3a) throw new MalformedAnswer('the answer has a malformed header line');
-      last = knownName(text, start, colon);
-      if (last) {
-        const value = text.slice(colon + 1, end).trim();
-        const before = headers[last];
-        headers[last] = before === undefined ? value : `${before}, ${value}`;
-      }
-    }
-    start = end + 2;
-  }
-  return headers;
+/** NaN where it is none. */
+function digitAt(bytes: Buffer, at: number): number {
+  const digit = (bytes[at] ?? 0) - ZERO;
+  return digit >= 0 && digit <= 9 ? digit : Number.NaN;
 }
 
-function knownName(text: string, start: number, end: number): HeaderName | null {
-  for (const name of KNOWN_BY_LENGTH[end - start] ?? NONE) {
+function noHttp(): MalformedAnswer {
+  return new MalformedAnswer('the server does not speak HTTP/1.1');
+}
+
+function knownName(bytes: Buffer, start: number, end: number): number | null {
+  const lengthBytes = end - start;
+  for (const { index, bytes: name } of KNOWN_BY_LENGTH[lengthBytes] ?? NONE) {
     let at = 0;
     // Setting this bit makes a letter a small one, and leaves digits and dashes as they are.
-    while (at < name.length && (text.charCodeAt(start + at) | 0x20) === name.charCodeAt(at)) at += 1;
-    if (at === name.length) return name;
+    while (at < lengthBytes && ((bytes[start + at] ?? 0) | 0x20) === name[at]) at += 1;
+    if (at === lengthBytes) return index;
   }
   return null;
+}
+
+/** The text of a line without blanks around it. */
+function trimmed(bytes: Buffer, start: number, end: number): string {
+  let from = start;
+  let to = end;
+  while (from < to && isBlank(bytes[from])) from += 1;
+  while (from < to && isBlank(bytes[to - 1])) to -= 1;
+  return bytes.toString('latin1', from, to);
+}
+
+function isBlank(byte: number | undefined): boolean {
+  return byte === BLANK || byte === TAB;
+}
+
+function joined(before: string | undefined, by: string, value: string): string {
+  return before === undefined ? value : `${before}${by}${value}`;
+}
+
+function headOf(status: number, minor: number, values: readonly (string | undefined)[], sizeBytes: number): ResponseHead {
+  // In the order of KNOWN.
+  const [date, etag, connection, range, length, coding, crc32, crc32Type] = values;
+  const headers: Headers = {
+    date, etag, connection, 'content-range': range, 'content-length': length, 'transfer-encoding': coding, 'x-amz-checksum-crc32': crc32, 'x-amz-checksum-type': crc32Type,
+  };
+  const chunked = coding !== undefined;
+  if (chunked && coding.toLowerCase() !== 'chunked') throw new MalformedAnswer(`the transfer coding ${JSON.stringify(coding)} is not supported`);
+  const contentLength = parseLength(length);
+  // Else the two could be read in two ways (RFC 9112, 6.3).
+  if (chunked && contentLength !== undefined) throw new MalformedAnswer('the answer has both a length and a transfer coding');
+  const tokens = connection?.toLowerCase();
+  return { status, headers, chunked, keepAlive: minor === 1 ? !hasToken(tokens, 'close') : hasToken(tokens, 'keep-alive'), contentLength, sizeBytes };
 }
 
 /** Repeated lengths that agree are one length. */
