@@ -29,6 +29,9 @@ const PENDING_SCHEDULED = 1;
 /** A call that has run for so long is over what its last attempt failed with. */
 const SETTLED_MS = 10_000;
 
+/** Of the id of a child that has more than one batch (`batchId`). */
+const HAS_BATCHES = /\/batch-\d+-\d+-\d+$/;
+
 /** What a part of the tree adds to the root's counts. */
 interface Share {
   readonly tally: Tally;
@@ -82,22 +85,24 @@ class Tree {
     return { ...below, tally: addTally(tally, below.tally) };
   }
 
-  /** A batch may run several calls, each over some of its groups; what its ended calls did, only its workflow knows. */
+  /** One child may run several calls, each over some batches or groups; what its ended calls did, only its workflow knows. */
   async #batch(id: string): Promise<Share> {
     const { raw } = await this.#limit(async () => this.#client.workflow.getHandle(id).describe());
     const calls = raw.pendingActivities ?? [];
     const cursors = calls.map(heartbeat).filter((one) => one !== undefined);
     const beaten = cursors.map(reached).reduce(addTally, emptyTally());
-    const known = cursors.length === 1 ? beaten : (await this.#branch(id)).tally;
+    const isOneCall = cursors.length === 1 && !HAS_BATCHES.test(id);
+    const { tally: known, ended = emptyTally() } = isOneCall ? { tally: beaten } : await this.#branch(id);
+    const seen = addTally(ended, beaten);
     return {
-      tally: known.lines > beaten.lines || known.doneObjects > beaten.doneObjects ? known : beaten,
+      tally: known.lines > seen.lines || known.doneObjects > seen.doneObjects ? known : seen,
       underwayBytes: cursors.reduce((sum, { open, low }) => sum + (open.at(-1)?.at ?? low).offset, 0),
       waiting: calls.map(reason).find((one) => one !== null) ?? null,
     };
   }
 
   /** A branch that has ended in between, or whose worker is away, adds nothing: the next look will tell. */
-  async #branch(id: string): Promise<Pick<BranchProgress, 'tally'>> {
+  async #branch(id: string): Promise<Pick<BranchProgress, 'tally' | 'ended'>> {
     return this.#limit(async () => this.#client.withDeadline(Date.now() + QUERY_TIMEOUT_MS, () =>
       this.#client.workflow.getHandle(id).query<BranchProgress>(QUERIES.progress))).catch(() => ({ tally: emptyTally() }));
   }

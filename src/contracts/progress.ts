@@ -28,6 +28,8 @@ export interface Progress {
 /** What `mergePage` and `mergePrefix` answer. */
 export interface BranchProgress {
   readonly tally: Tally;
+  /** Of `mergePrefix`: what is counted in `tally` and belongs to no running call. Its running calls heartbeat all that they and those before them did. */
+  readonly ended?: Tally;
   readonly state: 'running' | 'pausing' | 'paused' | 'cancelling' | 'ended';
   readonly batches: { readonly total: number; readonly done: number; readonly running: number };
 }

@@ -13,8 +13,11 @@ export function pageId(page: number): string {
   return `${childPrefix()}/page-${pad(page, 6)}`;
 }
 
-export function batchId(page: number, batch: number): string {
-  return `${childPrefix()}/batch-${pad(page, 6)}-${pad(batch, 4)}`;
+/** @param batches of the page, neighbours */
+export function batchId(page: number, batches: readonly number[]): string {
+  const [first = 0] = batches;
+  const last = batches.at(-1) ?? first;
+  return `${childPrefix()}/batch-${pad(page, 6)}-${pad(first, 4)}${first === last ? '' : `-${pad(last, 4)}`}`;
 }
 
 /** The root of this workflow may be itself. */

@@ -1,11 +1,12 @@
 /**
- * `mergePrefix`: merges one batch, call after call, each from the cursor of the one before. Where a group holds up those behind it,
- * they go on in a chain of calls of their own: one slow group must not hold up the others.
+ * `mergePrefix`: merges a batch, or a few of them beside each other, call after call, each from the cursor of the one before. Where a group
+ * holds up those behind it, they go on in a chain of calls of their own: one slow group must not hold up the others.
  */
 import { ApplicationFailure, CancellationScope, continueAsNew, setHandler, workflowInfo } from '@temporalio/workflow';
 import type { RunRef } from '../contracts/activities.ts';
 import type { MergeCursor } from '../contracts/cursor.ts';
 import type { Limits } from '../contracts/limits.ts';
+import type { BranchProgress } from '../contracts/progress.ts';
 import { addTally, emptyTally, type Tally } from '../contracts/tally.ts';
 import { Control } from './control.ts';
 import { asFailure, rootCause } from './failures.ts';
@@ -15,8 +16,12 @@ import { callsWith } from './proxies.ts';
 /** Chains of one batch at the same time. A batch with more slow groups waits for them. */
 const MAX_CHAINS = 8;
 
-/** Neighbouring groups of the batch, merged one after another. */
+/** Neighbouring groups of a batch, merged one after another. */
 export interface Chain {
+  /** Of the page. */
+  readonly batch: number;
+  /** What the batch is, for people. */
+  readonly summary: string;
   /** Where it goes on; null at the batch's start. */
   readonly cursor: MergeCursor | null;
   readonly untilGroup: number | null;
@@ -28,7 +33,6 @@ export interface MergePrefixInput {
   readonly run: RunRef;
   readonly planHash: string;
   readonly page: number;
-  readonly batch: number;
   readonly limits: Limits;
   readonly onError: 'continue' | 'stop';
   readonly heartbeatTimeoutMs: number;
@@ -36,14 +40,16 @@ export interface MergePrefixInput {
   readonly chains: readonly Chain[];
 }
 
-export const WHOLE_BATCH: readonly Chain[] = [{ cursor: null, untilGroup: null, recovering: false }];
+export function wholeBatch(batch: number, summary: string): Chain {
+  return { batch, summary, cursor: null, untilGroup: null, recovering: false };
+}
 
 export async function mergePrefix(input: MergePrefixInput): Promise<Tally> {
   const control = new Control(input.limits);
   const chains = [...input.chains];
-  const tally = (): Tally => chains.reduce((sum, { cursor }) => (cursor ? addTally(sum, cursor.tally) : sum), emptyTally());
-  const isDone = (): boolean => chains.every(({ cursor }) => cursor?.done === true);
-  setHandler(branchProgressQuery, () => ({ tally: tally(), state: control.state, batches: { total: 1, done: isDone() ? 1 : 0, running: isDone() || control.paused ? 0 : 1 } }));
+  const tally = (): Tally => tallyOf(chains);
+  const isDone = (): boolean => chains.every(isOver);
+  setHandler(branchProgressQuery, () => ({ tally: tally(), ended: tallyOf(chains.filter(isOver)), state: control.state, batches: batchesOf(chains, control.paused) }));
   return CancellationScope.nonCancellable(async () => {
     try {
       await runChains(control, input, chains);
@@ -54,6 +60,20 @@ export async function mergePrefix(input: MergePrefixInput): Promise<Tally> {
     if (!isDone() && await control.mayGoOn()) await continueAsNew<typeof mergePrefix>({ ...input, limits: control.limits, chains });
     return tally();
   });
+}
+
+function tallyOf(chains: readonly Chain[]): Tally {
+  return chains.reduce((sum, { cursor }) => (cursor ? addTally(sum, cursor.tally) : sum), emptyTally());
+}
+
+function isOver({ cursor }: Chain): boolean {
+  return cursor?.done === true;
+}
+
+function batchesOf(chains: readonly Chain[], paused: boolean): BranchProgress['batches'] {
+  const all = [...Map.groupBy(chains, ({ batch }) => batch).values()];
+  const done = all.filter((ofBatch) => ofBatch.every(isOver)).length;
+  return { total: all.length, done, running: paused ? 0 : all.length - done };
 }
 
 /** Runs until every chain is done, the run is cancelled, or history asks for a new run. @throws the first failure, after all have ended */
@@ -73,21 +93,23 @@ async function runChains(control: Control, input: MergePrefixInput, chains: Chai
 
 async function runChain(control: Control, input: MergePrefixInput, chains: Chain[], index: number, start: (index: number) => void): Promise<void> {
   for (let call = 1; !workflowInfo().continueAsNewSuggested && await control.mayGoOn(); call += 1) {
-    const { cursor, untilGroup, recovering } = chains[index] ?? { cursor: null, untilGroup: null, recovering: false };
-    if (cursor?.done) return;
-    const { run, planHash, page, batch, onError } = input;
-    const data = callsWith(input.heartbeatTimeoutMs).moving(call === 1 ? 'merge' : `merge, call ${call}`);
-    const request = { run, planHash, page, batch, cursor, limits: control.limits, onError, recovering, untilGroup, maySplit: chains.length < MAX_CHAINS };
+    const chain = chains[index];
+    if (!chain || isOver(chain)) return;
+    const { batch, summary, cursor, untilGroup, recovering } = chain;
+    const { run, planHash, page, onError } = input;
+    const data = callsWith(input.heartbeatTimeoutMs).moving(call === 1 ? summary : `${summary}, call ${call}`);
+    const maySplit = chains.filter((other) => other.batch === batch).length < MAX_CHAINS;
+    const request = { run, planHash, page, batch, cursor, limits: control.limits, onError, recovering, untilGroup, maySplit };
     const result = await control.interruptible(() => data.mergeChunks(request), lastHeartbeat).catch((error: unknown) => {
-      chains[index] = { cursor: cursorOfFailure(error) ?? cursor, untilGroup, recovering: true };
+      chains[index] = { ...chain, cursor: cursorOfFailure(error) ?? cursor, recovering: true };
       throw error;
     });
     const stalledAt = result?.stalledAtGroup ?? null;
     chains[index] = {
-      cursor: result?.cursor ?? cursor, untilGroup: stalledAt === null ? untilGroup : stalledAt + 1, recovering: result === null || 'lost' in result,
+      batch, summary, cursor: result?.cursor ?? cursor, untilGroup: stalledAt === null ? untilGroup : stalledAt + 1, recovering: result === null || 'lost' in result,
     };
     if (stalledAt === null) continue;
-    chains.push({ cursor: cursorAt(stalledAt + 1), untilGroup, recovering: false });
+    chains.push({ batch, summary, cursor: cursorAt(stalledAt + 1), untilGroup, recovering: false });
     start(chains.length - 1);
   }
   // The new run begins when all chains have stopped: none of them waits for the slow call of another.

@@ -2,7 +2,8 @@
 import { describe, expect, it } from '@jest/globals';
 import { Context } from '@temporalio/activity';
 import { ApplicationFailure } from '@temporalio/common';
-import type { Progress } from '../../src/contracts/progress.ts';
+import type { MergeChunksInput } from '../../src/contracts/activities.ts';
+import type { BranchProgress, Progress } from '../../src/contracts/progress.ts';
 import { createFakes, cursorAfter, linesAt, mergedBatch, untilInterrupted } from '../support/fake-activities.ts';
 import { createGate } from '../support/gate.ts';
 import { eventsOf, type Recorded } from '../support/histories.ts';
@@ -62,19 +63,78 @@ describe('the window of a run', () => {
   });
 });
 
+describe('few batches, which may all run at once,', () => {
+  const childrenOf = (fakes: ReturnType<typeof createFakes>): Map<string, number[]> => {
+    const byChild = Map.groupBy(fakes.calls.filter(({ name }) => name === 'mergeChunks'), ({ workflowId }) => workflowId);
+    return new Map([...byChild].map(([id, calls]) => [id.slice(-16), calls.map(({ input }) => (input as MergeChunksInput).batch).sort()]));
+  };
+
+  it('are four to a child at most, neighbours together, and run beside each other', async () => {
+    const all = createGate();
+    const fakes = createFakes([7], {
+      mergeChunks: async () => {
+        if (fakes.of('mergeChunks').length === 7) all.open();
+        await all.opened;
+        return mergedBatch();
+      },
+    });
+    const recorded = await rig().serve(fakes, async () => {
+      const run = await rig().start('together');
+      expect(await run.result()).toMatchObject({ status: 'completed', done: { objects: 7 }, lines: 7 });
+      expect(await run.query<Progress>('progress')).toMatchObject({ batches: { total: 7, done: 7, running: 0 } });
+    });
+    expect(childrenOf(fakes)).toEqual(new Map([['000000-0000-0002', [0, 1, 2]], ['000000-0003-0006', [3, 4, 5, 6]]]));
+    expect(recorded.filter(({ type }) => type === 'mergePrefix')).toHaveLength(2);
+  });
+
+  it('are counted one by one in what their child says of itself', async () => {
+    const rest = createGate();
+    const fakes = createFakes([3], {
+      mergeChunks: async ({ batch, cursor }) => {
+        if (batch === 0) return mergedBatch(5);
+        // Batch 1 has ended one call, and runs another.
+        if (batch === 1 && cursor === null) return { cursor: cursorAfter(7), stalledAtGroup: null };
+        await rest.opened;
+        return mergedBatch(batch === 1 ? 9 : 1);
+      },
+    });
+    await rig().serve(fakes, async () => {
+      const run = await rig().start('counted');
+      await until(() => fakes.of('mergeChunks').length, (calls) => calls === 4);
+      const [{ workflowId: child } = { workflowId: '' }] = fakes.calls.filter(({ name }) => name === 'mergeChunks');
+      expect(await rig().client.workflow.getHandle(child).query<BranchProgress>('progress'))
+        .toMatchObject({ tally: { lines: 12, doneObjects: 1 }, ended: { lines: 5, doneObjects: 1 }, state: 'running', batches: { total: 3, done: 1, running: 2 } });
+      rest.open();
+      expect(await run.result()).toMatchObject({ done: { objects: 3 }, lines: 15 });
+    });
+  });
+
+  it('split their groups by themselves', async () => {
+    const fakes = createFakes([2], {
+      mergeChunks: async ({ batch, cursor, untilGroup, maySplit }) => {
+        expect(maySplit).toBe(true);
+        if (batch === 1 && cursor === null) return { cursor: cursorAfter(1), stalledAtGroup: 4 };
+        return mergedBatch(batch === 0 ? 1 : untilGroup === null ? 10 : 100);
+      },
+    });
+    await rig().serve(fakes, async () => { expect(await (await rig().start('split')).result()).toMatchObject({ lines: 111 }); });
+    expect(fakes.of('mergeChunks').map(({ batch, untilGroup, cursor }) => [batch, untilGroup, cursor?.low.group ?? 0]).sort()).toEqual([[0, null, 0], [1, null, 0], [1, null, 5], [1, 5, 0]]);
+  });
+});
+
 describe('many batches', () => {
   it('are dealt out to pages, so that no history grows with their number', async () => {
-    const fakes = createFakes([500, 3]);
+    const fakes = createFakes([500, 21]);
     const recorded = await rig().serve(fakes, async () => {
-      expect(await (await rig().start('pages', { limits: { parallelGroups: 40 } })).result()).toMatchObject({ done: { objects: 503 }, lines: 503 });
+      expect(await (await rig().start('pages', { limits: { parallelGroups: 40 } })).result()).toMatchObject({ done: { objects: 521 }, lines: 521 });
     });
     const ofType = (type: string): Recorded[] => recorded.filter((one) => one.type === type);
     expect(ofType('mergePage')).toHaveLength(2);
-    expect(ofType('mergePrefix')).toHaveLength(503);
+    expect(ofType('mergePrefix')).toHaveLength(521);
     expect(Math.max(...ofType('mergePage').map(eventsOf))).toBeLessThan(5000);
     expect(Math.max(...ofType('mergeRun').map(eventsOf))).toBeLessThan(120);
     expect(fakes.of('describeBatches').map(({ page }) => page).sort()).toEqual([0, 1]);
-    expect(new Set(fakes.of('mergeChunks').map(({ page, batch }) => `${page}/${batch}`)).size).toBe(503);
+    expect(new Set(fakes.of('mergeChunks').map(({ page, batch }) => `${page}/${batch}`)).size).toBe(521);
   }, 300_000);
 
   it('are not held up by a slow one, in its page or in others', async () => {

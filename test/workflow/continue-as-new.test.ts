@@ -47,6 +47,18 @@ describe('a batch of many calls', () => {
     expect(new Set(after.map(({ untilGroup }) => untilGroup))).toEqual(new Set([1, null]));
   });
 
+  it('takes the other batches of its child along, those too that are done', async () => {
+    const fakes = createFakes([3], {
+      mergeChunks: async (input) => ({ cursor: cursorAfter(linesAt(input) + 1, input.batch === 0 || linesAt(input) === CALLS - 1), stalledAtGroup: null }),
+    });
+    const recorded = await rig().serve(fakes, async () => {
+      expect(await (await rig().start('many-calls-of-batches')).result()).toMatchObject({ status: 'completed', lines: 2 * CALLS + 1, done: { objects: 3 } });
+    });
+    expect(fakes.of('mergeChunks')).toHaveLength(2 * CALLS + 1);
+    expect(new Set(fakes.of('mergeChunks').map((input) => `${input.batch} ${linesAt(input)}`)).size).toBe(2 * CALLS + 1);
+    expect(runsOfBatch(recorded).length).toBeGreaterThan(2);
+  });
+
   it('stays where it is while it is paused, however long its history is', async () => {
     let calls = 0;
     const fakes = createFakes([1], {

@@ -40,29 +40,31 @@ describe('pause and resume', () => {
     expect(fakes.of('mergeChunks').every(({ recovering }) => !recovering)).toBe(true);
   });
 
-  it.each([['in one page', [3]], ['in several pages', [2, 1]]])('are told apart %s: a run is pausing until the last call of its batches has returned', async (_, pages) => {
+  it.each([
+    ['of one child', [3], 8, 1], ['of children of their own', [4], 3, 3], ['in several pages', [2, 1], 8, 2],
+  ])('are told apart for batches %s: a run is pausing until the last call of its batches has returned', async (_, pages, parallelGroups, children) => {
     const back = createGate();
     const fakes = createFakes(pages, {
       mergeChunks: async (input) => {
-        if (input.cursor !== null) return mergedBatch();
         const call = fakes.of('mergeChunks').length;
+        if (call > 3) return mergedBatch();
         const result = await interrupted(input);
         if (call === 3) await back.opened;
         return result;
       },
     });
     await rig().serve(fakes, async () => {
-      const run = await rig().start(`pausing-${pages.length}`);
+      const run = await rig().start(`pausing-${children}`, { limits: { parallelGroups } });
       await until(() => fakes.of('mergeChunks').length, (calls) => calls === 3);
       await run.signal('pause');
       await inState(run, 'pausing');
       const branches = new Set(fakes.calls.filter(({ name }) => name === 'mergeChunks').map(({ workflowId }) => workflowId));
       const states = (): Promise<string[]> => Promise.all([...branches].map(async (id) => (await rig().client.workflow.getHandle(id).query<BranchProgress>('progress')).state));
-      await until(states, (now) => now.filter((state) => state === 'paused').length === 2);
+      await until(states, (now) => now.filter((state) => state === 'paused').length === children - 1);
       expect(await progress(run)).toMatchObject({ state: 'pausing' });
       back.open();
       await inState(run, 'paused');
-      expect(await states()).toEqual(['paused', 'paused', 'paused']);
+      expect(await states()).toEqual(Array.from({ length: children }, () => 'paused'));
       await run.signal('resume');
       expect(await run.result()).toMatchObject({ status: 'completed' });
     });

