@@ -65,7 +65,10 @@ const ENCODINGS: ReadonlyMap<string, Encoding> = new Map([
  * `.bz2`, `.xz`, `.lz4`, `.br`, `.Z`. Case matters for `.Z` only.
  */
 export function encodingOf(key: string): Encoding {
-  const suffix = suffixOf(fileNameOf(key)) ?? '';
+  const dot = key.lastIndexOf('.');
+  // A dot at the start of a name makes a hidden file.
+  if (dot <= key.lastIndexOf('/') + 1) return 'plain';
+  const suffix = key.slice(dot + 1);
   return ENCODINGS.get(suffix) ?? ENCODINGS.get(suffix.toLowerCase()) ?? 'plain';
 }
 

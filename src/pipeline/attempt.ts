@@ -207,6 +207,7 @@ export class BatchAttempt {
       needsNoUpload: (object) => this.#opener.abandon(object),
       onPublished: ({ options: { object } }) => {
         this.#opener.closed(object);
+        this.#ledger.published();
         this.#wake?.();
       },
       onError: (error) => { this.#fail(error); },

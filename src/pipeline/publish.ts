@@ -6,7 +6,7 @@
  * done; our token with other bytes, diverged; another token, conflict; nothing, try again. (Servers answer 200 to a repeated
  * Complete whose upload is gone, and refusals of large bodies arrive as connection resets.)
  */
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import { isTributaryError, TributaryError } from '../contracts/errors.ts';
 import type { OutputOptions } from '../contracts/merge.ts';
 import { TOKEN_METADATA } from '../contracts/names.ts';
@@ -43,7 +43,7 @@ export function chunkMetadata(output: OutputOptions, token: string): Readonly<Re
 
 /** The token of a chunk of the group of this directory, in which 16 hex digits of its SHA-256 stand for it. */
 export function chunkToken(stamp: string, dir: string, chunk: number): string {
-  return `${stamp}/${createHash('sha256').update(dir).digest('hex').slice(0, 16)}/${chunk}`;
+  return `${stamp}/${hash('sha256', dir, 'hex').slice(0, 16)}/${chunk}`;
 }
 
 /** Whether this run wrote what is at a chunk's key. */

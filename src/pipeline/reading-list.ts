@@ -87,10 +87,11 @@ async function* stretches(options: ReadingListOptions, from: Position, until: Po
       for (const { row, source: [key, sizeBytes, etag, , rest] } of rows) {
         const record = options.records.get(row) ?? null;
         const startOffset = Math.max(group === from.group && row === from.row ? from.offset : 0, rest?.from ?? 0);
-        const of = { kind: 'stretch', group, row, key, sizeBytes, etag, from: startOffset, record, rest: rest ?? null } as const;
         const isLast = until?.group === group && row >= until.row;
-        if (!isLast) found.push({ ...of, to: record ? record.keep : null, ends: true });
-        else if (row === until.row && until.offset > startOffset) found.push({ ...of, to: until.offset, ends: false });
+        const ends = !isLast;
+        if (isLast && (row > until.row || until.offset <= startOffset)) break;
+        const to = isLast ? until.offset : record ? record.keep : null;
+        found.push({ kind: 'stretch', group, row, key, sizeBytes, etag, from: startOffset, to, ends, record, rest: rest ?? null });
         if (isLast) break;
       }
       yield found;

@@ -4,7 +4,7 @@
  * Both sides are walked once and summed into a fingerprint that does not depend on order, so memory stays flat for any number of
  * chunks. Only where the fingerprints differ are the sides compared key by key, in as many passes as memory asks for.
  */
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import { crc32 } from '@node-rs/crc32';
 import { isTributaryError } from '../contracts/errors.ts';
 import type { MergeSpec } from '../contracts/merge.ts';
@@ -70,7 +70,7 @@ class Fingerprint {
 
   add(key: string, sizeBytes: number, etag: string): void {
     this.count += 1;
-    this.#sum = (this.#sum + createHash('sha256').update(`${key}\0${sizeBytes}\0${etag}`).digest().readUIntBE(0, 6)) % 2 ** 48;
+    this.#sum = (this.#sum + hash('sha256', `${key}\0${sizeBytes}\0${etag}`, 'buffer').readUIntBE(0, 6)) % 2 ** 48;
   }
 
   equals(other: Fingerprint): boolean {

@@ -1,5 +1,5 @@
 /** Control artefacts: small objects that are written once, named by the SHA-256 of their bytes, and believed only when that holds. */
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import { isTributaryError, TributaryError } from '../contracts/errors.ts';
 import { bodyOf } from './body.ts';
 import type { CallOptions, ObjectRef, ObjectStore } from './object-store.ts';
@@ -9,7 +9,7 @@ const READS = 3;
 
 /** SHA-256 in lower-case hex: what artefacts are named by. */
 export function contentHash(bytes: Uint8Array | string): string {
-  return createHash('sha256').update(bytes).digest('hex');
+  return hash('sha256', bytes, 'hex');
 }
 
 /**

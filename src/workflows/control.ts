@@ -120,7 +120,8 @@ export class Control {
 
   /** Waits while the run is paused. @returns false where it was cancelled */
   async mayGoOn(): Promise<boolean> {
-    await condition(() => this.#cancelled || !this.#paused);
+    // Not for what holds already: each promise here costs a stack trace, which the server's users can ask for.
+    if (this.#paused && !this.#cancelled) await condition(() => this.#cancelled || !this.#paused);
     return !this.#cancelled;
   }
 

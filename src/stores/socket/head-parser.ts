@@ -38,6 +38,7 @@ const STATUS_AT = MINOR_AT + 2;
 const REASON_AT = STATUS_AT + 3;
 const LENGTH = /^\d{1,15}$/;
 
+const UNKNOWN = -1;
 interface KnownName { readonly index: number; readonly bytes: Buffer }
 const NONE: readonly KnownName[] = [];
 const KNOWN_BY_LENGTH: readonly (readonly KnownName[])[] = Array.from({ length: 24 }, (_, length) =>
@@ -55,8 +56,8 @@ export function parseHead(bytes: Buffer, lengthBytes: number): ResponseHead | un
   if (statusEnd < 0) return undefined;
   const { minor, status } = parseStatusLine(bytes, statusEnd);
   const values: (string | undefined)[] = [undefined, undefined, undefined, undefined, undefined, undefined, undefined, undefined];
-  /** Which known header the last line was of; null: another one. */
-  let last: number | null | undefined;
+  /** Which known header the last line was of. */
+  let last: number | undefined;
   for (let start = statusEnd + 2; start < lengthBytes;) {
     const first = bytes[start];
     if (first === CR) {
@@ -71,9 +72,10 @@ export function parseHead(bytes: Buffer, lengthBytes: number): ResponseHead | un
     if (!isFolded && (colon === start || bytes[colon] !== COLON)) throw new MalformedAnswer('the answer has a malformed header line');
     const end = findLineEnd(bytes, colon, lengthBytes);
     if (end < 0) return undefined;
-    if (!isFolded) last = knownName(bytes, start, colon);
-    else if (last === undefined) throw new MalformedAnswer('a header line is folded, and there is none before it');
-    if (last !== null && last !== undefined) values[last] = joined(values[last], isFolded ? ' ' : ', ', trimmed(bytes, isFolded ? start : colon + 1, end));
+    const index: number | undefined = isFolded ? last : indexOfName(bytes, start, colon);
+    if (index === undefined) throw new MalformedAnswer('a header line is folded, and there is none before it');
+    if (index !== UNKNOWN) values[index] = joined(values[index], isFolded ? ' ' : ', ', trimmed(bytes, isFolded ? start : colon + 1, end));
+    last = index;
     start = end + 2;
   }
   return undefined;
@@ -115,7 +117,8 @@ function noHttp(): MalformedAnswer {
   return new MalformedAnswer('the server does not speak HTTP/1.1');
 }
 
-function knownName(bytes: Buffer, start: number, end: number): number | null {
+/** In KNOWN, or UNKNOWN. */
+function indexOfName(bytes: Buffer, start: number, end: number): number {
   const lengthBytes = end - start;
   for (const { index, bytes: name } of KNOWN_BY_LENGTH[lengthBytes] ?? NONE) {
     let at = 0;
@@ -123,7 +126,7 @@ function knownName(bytes: Buffer, start: number, end: number): number | null {
     while (at < lengthBytes && ((bytes[start + at] ?? 0) | 0x20) === name[at]) at += 1;
     if (at === lengthBytes) return index;
   }
-  return null;
+  return UNKNOWN;
 }
 
 /** The text of a line without blanks around it. */
@@ -161,9 +164,9 @@ function headOf(status: number, minor: number, values: readonly (string | undefi
 /** Repeated lengths that agree are one length. */
 function parseLength(value: string | undefined): number | undefined {
   if (value === undefined) return undefined;
-  const lengths = value.includes(',') ? value.split(',').map((part) => part.trim()) : [value];
-  const [first = ''] = lengths;
-  if (!LENGTH.test(first) || lengths.some((length) => length !== first)) throw new MalformedAnswer(`the answer declares the length ${JSON.stringify(value)}`);
+  if (LENGTH.test(value)) return Number(value);
+  const [first = '', ...others] = value.split(',').map((part) => part.trim());
+  if (!LENGTH.test(first) || others.some((length) => length !== first)) throw new MalformedAnswer(`the answer declares the length ${JSON.stringify(value)}`);
   return Number(first);
 }
 

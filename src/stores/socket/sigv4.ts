@@ -23,7 +23,7 @@ export interface UnsignedRequest {
   readonly headers: readonly (readonly [name: string, value: string])[];
   /** Length of the body; absent where there is none. */
   readonly bodyBytes?: number | undefined;
-  /** The same object for requests that differ in their path and in the values of their headers alone: then half of the work is done once. */
+  /** The same object for requests that differ in their path, their length and the values of their headers alone: then half of the work is done once. */
   readonly shape?: object | undefined;
 }
 
@@ -59,7 +59,7 @@ export function encodeQuery(query: readonly (readonly [string, string])[]): stri
   return encoded.sort((a, b) => byCodeUnits(a[0], b[0]) || byCodeUnits(a[1], b[1])).map(([name, value]) => `${name}=${value}`).join('&');
 }
 
-/** What all requests of a form have in common within one second: all but path and header values. */
+/** What all requests of a form have in common within one second: all but path, length and header values. */
 interface Form {
   readonly time: string;
   readonly host: string;
@@ -68,7 +68,7 @@ interface Form {
   readonly order: readonly number[];
   /** Of the canonical request: before the path, before each of these values, and the end. */
   readonly canonical: readonly string[];
-  /** Of the head: before the path, before each of these values, and before the signature. */
+  /** Of the head: before the path, before each of these values, before the length where there is one, and before the signature. */
   readonly head: readonly string[];
   readonly signature: StringToSign;
 }
@@ -111,14 +111,17 @@ export function createSigner(region: string): Signer {
       head.push('\r\n');
     }
     append(canonical, `\n${signedNames}\n${UNSIGNED}`);
-    if (bodyBytes !== undefined) append(head, `content-length: ${bodyBytes}\r\n`);
+    if (bodyBytes !== undefined) {
+      append(head, 'content-length: ');
+      head.push('\r\n');
+    }
     append(head, `authorization: AWS4-HMAC-SHA256 Credential=${accessKeyId}/${scope}, SignedHeaders=${signedNames}, Signature=`);
     const signature = new StringToSign(keyOf(secretAccessKey, day), `AWS4-HMAC-SHA256\n${time}\n${scope}\n`);
     return { time, host, credentials, order: sorted.flatMap(({ at }) => (at < 0 ? [] : [at])), canonical, head, signature };
   };
 
   return (request, credentials, nowMs) => {
-    const { shape, path, host, headers } = request;
+    const { shape, path, host, headers, bodyBytes } = request;
     const time = timeText(nowMs);
     let form = shape && forms.get(shape);
     if (form?.time !== time || form.host !== host || form.credentials !== credentials) {
@@ -133,6 +136,7 @@ export function createSigner(region: string): Signer {
       canonical += `${canonicalValue(checked(name, value))}${form.canonical[at + 2] ?? ''}`;
       head += `${value}${form.head[at + 2] ?? ''}`;
     }
+    if (bodyBytes !== undefined) head += `${bodyBytes}${form.head.at(-1) ?? ''}`;
     return `${head}${form.signature.sign(hash('sha256', canonical, 'hex'))}\r\n\r\n`;
   };
 }

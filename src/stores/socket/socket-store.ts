@@ -124,7 +124,7 @@ export function createSocketStore(name: string, config: ResolvedSocketConfig, cr
       const headers = putHeaders(request.output, request.metadata);
       headers.push(['x-amz-checksum-crc32', encodeCrc32(request.body.crc32)]);
       if (request.ifNoneMatch !== undefined) headers.push(['if-none-match', request.ifNoneMatch]);
-      return guarded({ where, method: 'PUT', key: request.key, query: [], headers, body: request.body, idempotent: false, place: collectAnswer }, options,
+      return guarded({ where, method: 'PUT', key: request.key, query: NO_QUERY, headers, body: request.body, idempotent: false, place: collectAnswer, shape: putShape(headers) }, options,
         (answer) => writtenEtag(answer, where));
     },
     createUpload: async (request, options) => {
@@ -153,6 +153,21 @@ export function createSocketStore(name: string, config: ResolvedSocketConfig, cr
     connections: () => client.counts,
     close: () => { client.close(); },
   };
+}
+
+/** At most: metadata of users has any names. */
+const PUT_SHAPES = 64;
+const putShapes = new Map<string, object>();
+
+/** One for all writes with headers of the same names. */
+function putShape(headers: readonly Header[]): object {
+  const names = headers.map(([name]) => name).join();
+  const known = putShapes.get(names);
+  if (known) return known;
+  if (putShapes.size === PUT_SHAPES) putShapes.clear();
+  const shape = {};
+  putShapes.set(names, shape);
+  return shape;
 }
 
 /** A wrong length would make the rest of a body another request. */

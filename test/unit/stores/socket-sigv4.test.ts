@@ -71,17 +71,19 @@ describe('createSigner', () => {
     expect(another).toBe(createSigner('us-east-1')(request, other, nowMs));
   });
 
-  it('signs requests of one shape as if it knew none before, whatever else changes between them: time, host, credentials, path, values', () => {
+  it('signs requests of one shape as if it knew none before, whatever else changes between them: time, host, credentials, path, length, values', () => {
     const identities = [credentials, { ...credentials, sessionToken: 'token' }, { ...credentials, sessionToken: 'another' }, { ...credentials, secretAccessKey: 'other' }];
-    const shapes = [['if-match', 'range'], ['x-amz-meta-b', 'host-id', 'x-amz-meta-a'], []].map((names) => ({ shape: {}, names }));
+    const shapes = [['if-match', 'range'], ['x-amz-meta-b', 'host-id', 'x-amz-meta-a'], []].flatMap((names) => [false, true].map((hasBody) => ({ shape: {}, names, hasBody })));
     const step = fc.record({
       form: fc.constantFrom(...shapes), identity: fc.constantFrom(...identities), host: fc.constantFrom('logs.example.com', 'other.example.com'),
-      path: fc.constantFrom('/', '/a%20b'), values: fc.array(headerValue, { minLength: 3, maxLength: 3 }), afterMs: fc.constantFrom(0, 1, 1_000, -1_000, 86_400_000),
+      path: fc.constantFrom('/', '/a%20b'), values: fc.array(headerValue, { minLength: 3, maxLength: 3 }), afterMs: fc.constantFrom(0, 1, 1_000, -1_000, 86_400_000), lengthBytes: fc.nat(),
     });
     fc.assert(fc.property(fc.array(step, { maxLength: 12 }), (steps) => {
       const sign = createSigner('us-east-1');
-      for (const { form: { shape, names }, identity, host, path, values, afterMs } of steps) {
-        const request: UnsignedRequest = { method: 'GET', host, path, query: [], headers: names.map((header, at) => [header, values[at] ?? '']) };
+      for (const { form: { shape, names, hasBody }, identity, host, path, values, afterMs, lengthBytes } of steps) {
+        const request: UnsignedRequest = {
+          method: hasBody ? 'PUT' : 'GET', host, path, query: [], headers: names.map((header, at) => [header, values[at] ?? '']), ...(hasBody && { bodyBytes: lengthBytes }),
+        };
         expect(sign({ ...request, shape }, identity, nowMs + afterMs)).toBe(createSigner('us-east-1')(request, identity, nowMs + afterMs));
       }
     }));
