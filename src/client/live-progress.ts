@@ -24,6 +24,10 @@ type PendingActivity = NonNullable<Description['raw']['pendingActivities']>[numb
 
 const QUERY_TIMEOUT_MS = 5_000;
 const DESCRIBES_AT_ONCE = 16;
+/** At most, where children end meanwhile. */
+const LOOKS = 3;
+/** WORKFLOW_EXECUTION_STATUS_RUNNING. */
+const RUNNING = 1;
 /** PENDING_ACTIVITY_STATE_SCHEDULED. */
 const PENDING_SCHEDULED = 1;
 /** A call that has run for so long is over what its last attempt failed with. */
@@ -31,6 +35,9 @@ const SETTLED_MS = 10_000;
 
 /** Of the id of a child that has more than one batch (`batchId`). */
 const HAS_BATCHES = /\/batch-\d+-\d+-\d+$/;
+
+/** Id of the first call of the first chain: where it is the only one, there was none before it. */
+const FIRST_CALL = '0.1';
 
 /** What a part of the tree adds to the root's counts. */
 interface Share {
@@ -48,19 +55,20 @@ const add = (a: Share, b: Share): Share => ({
 /** @throws what the query throws: no worker answers within five seconds, the run does not exist, the server is away */
 export async function liveProgress(client: Client, id: string): Promise<LiveProgress> {
   const root = client.workflow.getHandle(id);
-  // In this order a batch that ends in between is left out once, and never counted twice.
-  const progress = await client.withDeadline(Date.now() + QUERY_TIMEOUT_MS, () => root.query<Progress>(QUERIES.progress));
-  if (progress.state === 'ended') return { ...progress, underwayBytes: 0, waiting: null };
-  const share = await new Tree(client).walk(id);
-  return {
-    ...progress,
-    tally: addTally(progress.tally, share.tally),
-    underwayBytes: share.underwayBytes,
-    waiting: share.waiting,
-  };
+  // In this order a child that ends in between is left out, and never counted twice. Then it is looked again.
+  for (let look = 1; ; look += 1) {
+    const progress = await client.withDeadline(Date.now() + QUERY_TIMEOUT_MS, () => root.query<Progress>(QUERIES.progress));
+    if (progress.state === 'ended') return { ...progress, underwayBytes: 0, waiting: null };
+    const tree = new Tree(client);
+    const share = await tree.walk(id);
+    if (tree.hasChanged && look < LOOKS) continue;
+    return { ...progress, tally: addTally(progress.tally, share.tally), underwayBytes: share.underwayBytes, waiting: share.waiting };
+  }
 }
 
 class Tree {
+  /** Whether a child has ended since its parent was asked. */
+  hasChanged = false;
   readonly #client: Client;
   readonly #limit = pLimit(DESCRIBES_AT_ONCE);
 
@@ -85,24 +93,25 @@ class Tree {
     return { ...below, tally: addTally(tally, below.tally) };
   }
 
-  /** One child may run several calls, each over some batches or groups; what its ended calls did, only its workflow knows. */
+  /** A child may run several calls, each of a chain of them; what those before did, only its workflow knows where it is not in a heartbeat. */
   async #batch(id: string): Promise<Share> {
     const { raw } = await this.#limit(async () => this.#client.workflow.getHandle(id).describe());
+    this.hasChanged ||= (raw.workflowExecutionInfo?.status ?? RUNNING) !== RUNNING;
     const calls = raw.pendingActivities ?? [];
-    const cursors = calls.map(heartbeat).filter((one) => one !== undefined);
-    const beaten = cursors.map(reached).reduce(addTally, emptyTally());
-    const isOneCall = cursors.length === 1 && !HAS_BATCHES.test(id);
-    const { tally: known, ended = emptyTally() } = isOneCall ? { tally: beaten } : await this.#branch(id);
-    const seen = addTally(ended, beaten);
+    const heard = calls.map((call) => ({ chain: Number.parseInt(call.activityId ?? '', 10), cursor: heartbeat(call) })).filter((one): one is Heard => one.cursor !== undefined);
+    const isFirstCall = heard.length === 1 && calls[0]?.activityId === FIRST_CALL && !HAS_BATCHES.test(id);
+    const { chains = [] } = isFirstCall ? {} : await this.#branch(id);
+    const tallies = new Map(chains.entries());
+    for (const { chain, cursor } of heard) tallies.set(chain, further(tallies.get(chain), reached(cursor)));
     return {
-      tally: known.lines > seen.lines || known.doneObjects > seen.doneObjects ? known : seen,
-      underwayBytes: cursors.reduce((sum, { open, low }) => sum + (open.at(-1)?.at ?? low).offset, 0),
+      tally: [...tallies.values()].reduce(addTally, emptyTally()),
+      underwayBytes: heard.reduce((sum, { cursor: { open, low } }) => sum + (open.at(-1)?.at ?? low).offset, 0),
       waiting: calls.map(reason).find((one) => one !== null) ?? null,
     };
   }
 
   /** A branch that has ended in between, or whose worker is away, adds nothing: the next look will tell. */
-  async #branch(id: string): Promise<Pick<BranchProgress, 'tally' | 'ended'>> {
+  async #branch(id: string): Promise<Pick<BranchProgress, 'tally' | 'chains'>> {
     return this.#limit(async () => this.#client.withDeadline(Date.now() + QUERY_TIMEOUT_MS, () =>
       this.#client.workflow.getHandle(id).query<BranchProgress>(QUERIES.progress))).catch(() => ({ tally: emptyTally() }));
   }
@@ -116,6 +125,13 @@ const shownCursor = z.object({
   open: z.array(z.object({ at: offset, lines: z.number(), ended: z.object({ done: amount, partial: amount, failed: amount }) })),
 });
 type ShownCursor = z.infer<typeof shownCursor>;
+
+interface Heard { readonly chain: number; readonly cursor: ShownCursor }
+
+/** What a chain has done: its workflow and its heartbeats were asked one after the other, in which it went on. */
+function further(known: Tally | undefined, beaten: Tally): Tally {
+  return known && (known.lines > beaten.lines || known.doneObjects > beaten.doneObjects) ? known : beaten;
+}
 
 function heartbeat(call: PendingActivity): ShownCursor | undefined {
   const [payload] = call.heartbeatDetails?.payloads ?? [];

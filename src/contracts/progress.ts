@@ -16,7 +16,7 @@ export interface Progress {
   readonly startedMs: number;
   /** Grows while PLAN goes on; `sources` of them will be read. */
   readonly planned: { readonly objects: number; readonly bytes: number; readonly groups: number; readonly sources: number; readonly sourceBytes: number };
-  /** Of batches that have ended; a running batch's own counts are in its `progress` and in its activity's heartbeat. */
+  /** Of children that have ended, as `batches`: the counts of running ones are in their `progress` and in the heartbeats of their calls. */
   readonly tally: Tally;
   readonly batches: { readonly total: number; readonly done: number; readonly running: number };
   readonly limits: Limits;
@@ -28,8 +28,8 @@ export interface Progress {
 /** What `mergePage` and `mergePrefix` answer. */
 export interface BranchProgress {
   readonly tally: Tally;
-  /** Of `mergePrefix`: what is counted in `tally` and belongs to no running call. Its running calls heartbeat all that they and those before them did. */
-  readonly ended?: Tally;
+  /** Of `mergePrefix`: of each chain of its calls, what those that returned did. The id of a call, `chain.call`, says which chain goes on with it. */
+  readonly chains?: readonly Tally[];
   readonly state: 'running' | 'pausing' | 'paused' | 'cancelling' | 'ended';
   readonly batches: { readonly total: number; readonly done: number; readonly running: number };
 }

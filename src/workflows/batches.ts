@@ -40,6 +40,8 @@ export function noBatches(): BatchesState {
 export async function runBatches(control: Control, input: BatchesInput, state: BatchesState, onChange: () => void): Promise<void> {
   const { run, planHash, page, batches, onError, heartbeatTimeoutMs } = input;
   const summaries = input.summaries ?? await callsWith(heartbeatTimeoutMs).short.describeBatches({ run, planHash, page });
+  // What is changed during a pause holds from the first child on.
+  await control.mayGoOn();
   const window = (): number => Math.max(1, Math.min(control.limits.parallelGroups, batches));
   const whole = Array.from({ length: batches }, (_, batch) => wholeBatch(batch, summaries[batch] ?? `batch ${batch}`));
   const children = batches <= window() ? Math.ceil(batches / BATCHES_PER_CHILD) : batches;

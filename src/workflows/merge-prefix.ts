@@ -49,7 +49,7 @@ export async function mergePrefix(input: MergePrefixInput): Promise<Tally> {
   const chains = [...input.chains];
   const tally = (): Tally => tallyOf(chains);
   const isDone = (): boolean => chains.every(isOver);
-  setHandler(branchProgressQuery, () => ({ tally: tally(), ended: tallyOf(chains.filter(isOver)), state: control.state, batches: batchesOf(chains, control.paused) }));
+  setHandler(branchProgressQuery, () => ({ tally: tally(), chains: chains.map((chain) => tallyOf([chain])), state: control.state, batches: batchesOf(chains, control.paused) }));
   return CancellationScope.nonCancellable(async () => {
     try {
       await runChains(control, input, chains);
@@ -92,12 +92,12 @@ async function runChains(control: Control, input: MergePrefixInput, chains: Chai
 }
 
 async function runChain(control: Control, input: MergePrefixInput, chains: Chain[], index: number, start: (index: number) => void): Promise<void> {
-  for (let call = 1; !workflowInfo().continueAsNewSuggested && await control.mayGoOn(); call += 1) {
+  for (let call = 1; await control.mayGoOn() && !workflowInfo().continueAsNewSuggested; call += 1) {
     const chain = chains[index];
     if (!chain || isOver(chain)) return;
     const { batch, summary, cursor, untilGroup, recovering } = chain;
     const { run, planHash, page, onError } = input;
-    const data = callsWith(input.heartbeatTimeoutMs).moving(call === 1 ? summary : `${summary}, call ${call}`);
+    const data = callsWith(input.heartbeatTimeoutMs).moving({ id: `${index}.${call}`, summary: call === 1 ? summary : `${summary}, call ${call}` });
     const maySplit = chains.filter((other) => other.batch === batch).length < MAX_CHAINS;
     const request = { run, planHash, page, batch, cursor, limits: control.limits, onError, recovering, untilGroup, maySplit };
     const result = await control.interruptible(() => data.mergeChunks(request), lastHeartbeat).catch((error: unknown) => {

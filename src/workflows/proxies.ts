@@ -19,7 +19,7 @@ export interface Calls {
   /** Calls that walk a listing or read many artefacts. */
   readonly walking: ControlActivities;
   /** Calls that move bytes, and heartbeat their cursor. A call returns after 10 minutes; one that waits for a store may take longer. */
-  readonly moving: (summary: string) => DataActivities;
+  readonly moving: (call: { /** Of its workflow, once. */ readonly id: string; readonly summary: string }) => DataActivities;
 }
 
 /** Every call heartbeats. @param heartbeatTimeout how long a silent one is waited for before another worker takes it over */
@@ -28,6 +28,6 @@ export function callsWith(heartbeatTimeout: number = DEFAULT_HEARTBEAT_TIMEOUT_M
   return {
     short: proxyActivities<ControlActivities>({ ...common, taskQueue: QUEUES.control, startToCloseTimeout: '2m' }),
     walking: proxyActivities<ControlActivities>({ ...common, taskQueue: QUEUES.control, startToCloseTimeout: '6h' }),
-    moving: (summary) => proxyActivities<DataActivities>({ ...common, taskQueue: QUEUES.data, startToCloseTimeout: '24h', summary }),
+    moving: ({ id, summary }) => proxyActivities<DataActivities>({ ...common, taskQueue: QUEUES.data, startToCloseTimeout: '24h', activityId: id, summary }),
   };
 }

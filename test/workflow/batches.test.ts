@@ -1,4 +1,5 @@
 /** Batches: how many at a time, in which order, and what one of them does to the others. */
+import { setTimeout } from 'node:timers/promises';
 import { describe, expect, it } from '@jest/globals';
 import { Context } from '@temporalio/activity';
 import { ApplicationFailure } from '@temporalio/common';
@@ -103,10 +104,41 @@ describe('few batches, which may all run at once,', () => {
       await until(() => fakes.of('mergeChunks').length, (calls) => calls === 4);
       const [{ workflowId: child } = { workflowId: '' }] = fakes.calls.filter(({ name }) => name === 'mergeChunks');
       expect(await rig().client.workflow.getHandle(child).query<BranchProgress>('progress'))
-        .toMatchObject({ tally: { lines: 12, doneObjects: 1 }, ended: { lines: 5, doneObjects: 1 }, state: 'running', batches: { total: 3, done: 1, running: 2 } });
+        .toMatchObject({ tally: { lines: 12, doneObjects: 1 }, chains: [{ lines: 5, doneObjects: 1 }, { lines: 7, doneObjects: 0 }, { lines: 0 }], state: 'running', batches: { total: 3, done: 1, running: 2 } });
       rest.open();
       expect(await run.result()).toMatchObject({ done: { objects: 3 }, lines: 15 });
     });
+  });
+
+  it('are no more at once than parallelGroups says that was lowered while the run was paused before them', async () => {
+    const sealing = createGate();
+    const well = createFakes([8]).activities;
+    let running = 0;
+    let most = 0;
+    const fakes = createFakes([8], {
+      sealPlan: async (input) => {
+        await sealing.opened;
+        return { ...await well.sealPlan(input), summaries: Array.from({ length: 8 }, (_, batch) => `batch ${batch}`) };
+      },
+      mergeChunks: async () => {
+        running += 1;
+        most = Math.max(most, running);
+        await setTimeout(50);
+        running -= 1;
+        return mergedBatch();
+      },
+    });
+    await rig().serve(fakes, async () => {
+      const run = await rig().start('lowered');
+      await until(() => fakes.of('sealPlan').length, (calls) => calls === 1);
+      await run.signal('pause');
+      sealing.open();
+      await until(() => run.query<Progress>('progress'), ({ phase, state }) => phase === 'WRITE' && state === 'paused');
+      await run.executeUpdate('setLimits', { args: [{ parallelGroups: 1 }] });
+      await run.signal('resume');
+      expect(await run.result()).toMatchObject({ done: { objects: 8 } });
+    });
+    expect(most).toBe(1);
   });
 
   it('split their groups by themselves', async () => {

@@ -15,6 +15,8 @@ const READ_BYTES = 256 * 1024;
 const MAX_INTERIM_ANSWERS = 1000;
 const NOTHING = Buffer.alloc(0);
 const LF = 0x0a;
+/** Up to here what cannot become a head is refused with the line that shows it. */
+const EAGER_HEAD_BYTES = 4096;
 
 /**
  * Where the body of an answer goes: a buffer that has exactly its length, or how many bytes may be collected. It may throw: the
@@ -116,8 +118,7 @@ export class AnswerReader {
   #takeHead(lengthBytes: number): boolean {
     const before = this.#headBytes;
     this.#headBytes += lengthBytes;
-    // A head is parsed from its start; so not for each byte of one that comes byte by byte.
-    for (let hasLine = before === 0 || this.#scratch.subarray(before, this.#headBytes).includes(LF); hasLine && this.#headBytes > 0;) {
+    for (let isWorthIt = this.#mayParse(before); isWorthIt && this.#headBytes > 0;) {
       const head = parseHead(this.#scratch, this.#headBytes);
       if (!head) break;
       if (head.status >= 200) return this.#beginBody(head);
@@ -127,6 +128,14 @@ export class AnswerReader {
     }
     if (this.#headBytes === MAX_HEAD_BYTES) throw new MalformedAnswer(`the answer's head is longer than ${MAX_HEAD_BYTES} bytes`);
     return false;
+  }
+
+  /** A head is parsed from its start: so not for each byte of one that comes byte by byte, nor for each line of a long one. @param before bytes that were there */
+  #mayParse(before: number): boolean {
+    if (before === 0) return true;
+    if (before < EAGER_HEAD_BYTES) return this.#scratch.subarray(before, this.#headBytes).includes(LF);
+    const fresh = this.#scratch.subarray(before - 3, this.#headBytes);
+    return fresh.includes('\r\n\r\n') || fresh.includes('\n\n');
   }
 
   /** What came along with the head is in the scratch buffer, behind it. */

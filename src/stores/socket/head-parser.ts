@@ -51,8 +51,8 @@ const KNOWN_BY_LENGTH: readonly (readonly KnownName[])[] = Array.from({ length: 
  * @throws MalformedAnswer as soon as the bytes cannot become an answer: else it would be waited for until the time-out
  */
 export function parseHead(bytes: Buffer, lengthBytes: number): ResponseHead | undefined {
-  const statusEnd = findLineEnd(bytes, 0, lengthBytes);
   checkVersion(bytes, lengthBytes);
+  const statusEnd = findLineEnd(bytes, 0, lengthBytes);
   if (statusEnd < 0) return undefined;
   const { minor, status } = parseStatusLine(bytes, statusEnd);
   const values: (string | undefined)[] = [undefined, undefined, undefined, undefined, undefined, undefined, undefined, undefined];
@@ -74,7 +74,12 @@ export function parseHead(bytes: Buffer, lengthBytes: number): ResponseHead | un
     if (end < 0) return undefined;
     const index: number | undefined = isFolded ? last : indexOfName(bytes, start, colon);
     if (index === undefined) throw new MalformedAnswer('a header line is folded, and there is none before it');
-    if (index !== UNKNOWN) values[index] = joined(values[index], isFolded ? ' ' : ', ', trimmed(bytes, isFolded ? start : colon + 1, end));
+    if (index !== UNKNOWN) {
+      const value = trimmed(bytes, isFolded ? start : colon + 1, end);
+      const before = values[index];
+      // Blanks around a value are none of it, wherever it is folded.
+      values[index] = before === undefined ? value : isFolded ? `${before} ${value}`.trim() : `${before}, ${value}`;
+    }
     last = index;
     start = end + 2;
   }
@@ -140,10 +145,6 @@ function trimmed(bytes: Buffer, start: number, end: number): string {
 
 function isBlank(byte: number | undefined): boolean {
   return byte === BLANK || byte === TAB;
-}
-
-function joined(before: string | undefined, by: string, value: string): string {
-  return before === undefined ? value : `${before}${by}${value}`;
 }
 
 function headOf(status: number, minor: number, values: readonly (string | undefined)[], sizeBytes: number): ResponseHead {

@@ -9,17 +9,20 @@ interface FakeWorkflow {
   readonly progress?: object;
   readonly children?: readonly { workflowId: string; workflowTypeName: string }[];
   readonly activities?: readonly object[];
+  /** WORKFLOW_EXECUTION_STATUS_…; default: it runs. */
+  readonly status?: number;
 }
 
 /** A client of a server that has these workflows. */
-function serverWith(workflows: Readonly<Record<string, FakeWorkflow>>): Client {
+function serverWith(workflows: Readonly<Record<string, FakeWorkflow>>, onQuery: (id: string) => void = () => undefined): Client {
   const getHandle = (id: string) => ({
     query: async () => {
+      onQuery(id);
       const progress = workflows[id]?.progress;
       if (progress === undefined) throw new Error(`no worker answers for ${id}`);
       return progress;
     },
-    describe: async () => ({ raw: { pendingChildren: workflows[id]?.children ?? [], pendingActivities: workflows[id]?.activities ?? [] } }),
+    describe: async () => ({ raw: { pendingChildren: workflows[id]?.children ?? [], pendingActivities: workflows[id]?.activities ?? [], workflowExecutionInfo: { status: workflows[id]?.status ?? 1 } } }),
   });
   return { workflow: { getHandle }, withDeadline: async (_: number, call: () => Promise<unknown>) => call() } as unknown as Client;
 }
@@ -35,7 +38,7 @@ function cursor(tally: Tally, open: readonly { offset: number; lines: number; ob
 }
 
 const call = (details?: unknown, more: object = {}): object => ({
-  activityType: { name: 'mergeChunks' }, state: 2, attempt: 1, ...(details === undefined ? {} : { heartbeatDetails: { payloads: [defaultPayloadConverter.toPayload(details)] } }), ...more,
+  activityId: '0.1', activityType: { name: 'mergeChunks' }, state: 2, attempt: 1, ...(details === undefined ? {} : { heartbeatDetails: { payloads: [defaultPayloadConverter.toPayload(details)] } }), ...more,
 });
 const batch = (n: number): { workflowId: string; workflowTypeName: string } => ({ workflowId: `batch-${n}`, workflowTypeName: 'mergePrefix' });
 
@@ -63,29 +66,57 @@ describe('liveProgress', () => {
   it('asks a batch without a heartbeat for what it knows, and counts one that does not answer as nothing', async () => {
     const { tally } = await liveProgress(serverWith({
       [RUN_ID]: { progress: aProgress({ tally: counts(1) }), children: [batch(1), batch(2)] },
-      'batch-1': { progress: { tally: counts(20) }, activities: [call()] },
+      'batch-1': { progress: { tally: counts(20), chains: [counts(20)] }, activities: [call()] },
       'batch-2': {},
     }), RUN_ID);
     expect(tally).toEqual(counts(21));
   });
 
-  it('adds up the calls of a batch that has several, and takes what its workflow knows where that is more', async () => {
-    const batchOf = async (known: Tally): Promise<Tally> => (await liveProgress(serverWith({
+  it('adds up the calls of a batch that has several, and of each what its workflow knows where that is more', async () => {
+    const batchOf = async (...known: readonly Tally[]): Promise<Tally> => (await liveProgress(serverWith({
       [RUN_ID]: { progress: aProgress({ tally: emptyTally() }), children: [batch(1)] },
-      'batch-1': { progress: { tally: known }, activities: [call(cursor(counts(10))), call(cursor(counts(5)))] },
+      'batch-1': { progress: { tally: emptyTally(), chains: known }, activities: [call(cursor(counts(10)), { activityId: '0.2' }), call(cursor(counts(5)), { activityId: '1.1' })] },
     }), RUN_ID)).tally;
-    expect(await batchOf(counts(3))).toEqual(counts(15));
-    expect(await batchOf(counts(40))).toEqual(counts(40));
+    expect(await batchOf(counts(3), counts(0))).toEqual(counts(15));
+    expect(await batchOf(counts(3), counts(40))).toEqual(counts(50));
+    // A third that has ended, or is between two calls.
+    expect(await batchOf(counts(3), counts(5), counts(100))).toEqual(counts(115));
   });
 
-  it('adds what the ended calls of a child with several batches did to what the others have heartbeated', async () => {
-    const id = 'run/1/batch-000000-0000-0003';
+  it.each([
+    ['a child with several batches', 'run/1/batch-000000-0000-0003', '0.1'], ['a batch of which the others ended before', 'run/1/batch-000000-0000', '0.2'],
+  ])('adds what the ended calls of %s did to what the one that runs has heartbeated', async (_, id, activityId) => {
     const { tally } = await liveProgress(serverWith({
       [RUN_ID]: { progress: aProgress({ tally: counts(1) }), children: [{ workflowId: id, workflowTypeName: 'mergePrefix' }] },
-      // What is known of all calls holds the beginning of the one that runs.
-      [id]: { progress: { tally: counts(24), ended: counts(20) }, activities: [call(cursor(counts(9)))] },
+      [id]: { progress: { tally: counts(24), chains: [counts(4), counts(20)] }, activities: [call(cursor(counts(9)), { activityId })] },
     }), RUN_ID);
     expect(tally).toEqual(counts(30));
+  });
+
+  it('counts no chain twice that has ended since its calls were looked at', async () => {
+    const id = 'run/1/batch-000000-0000-0001';
+    const { tally } = await liveProgress(serverWith({
+      [RUN_ID]: { progress: aProgress({ tally: emptyTally() }), children: [{ workflowId: id, workflowTypeName: 'mergePrefix' }] },
+      [id]: { progress: { tally: counts(100), chains: [counts(100), counts(0)] }, activities: [call(cursor(counts(90))), call(cursor(counts(50)), { activityId: '1.1' })] },
+    }), RUN_ID);
+    expect(tally).toEqual(counts(150));
+  });
+
+  it('looks again where a child has ended since its run was asked', async () => {
+    const ended = { progress: { tally: counts(7) }, status: 2 };
+    const workflows: Record<string, FakeWorkflow> = { [RUN_ID]: { progress: aProgress({ tally: emptyTally() }), children: [batch(1)] }, 'batch-1': ended };
+    let asked = 0;
+    const server = serverWith(workflows, (id) => {
+      if (id !== RUN_ID) return;
+      asked += 1;
+      if (asked === 2) workflows[RUN_ID] = { progress: aProgress({ tally: counts(7) }), children: [] };
+    });
+    expect((await liveProgress(server, RUN_ID)).tally).toEqual(counts(7));
+    expect(asked).toBe(2);
+    // Children that end all the time are not waited for.
+    workflows[RUN_ID] = { progress: aProgress({ tally: counts(1) }), children: [batch(1)] };
+    expect((await liveProgress(server, RUN_ID)).tally).toEqual(counts(1));
+    expect(asked).toBe(5);
   });
 
   it('walks through pages of batches', async () => {

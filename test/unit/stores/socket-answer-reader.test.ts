@@ -66,6 +66,20 @@ describe('AnswerReader', () => {
     });
   }
 
+  it.each(['ETag:\r\n "a"', 'ETag: \r\n\t"a"\r\n ', 'ETag: "a" \r\n \r\n '])('takes no blank for a part of the value in %j', (header) => {
+    const bytes = Buffer.from(`HTTP/1.1 200 OK\r\n${header}\r\nTransfer-Encoding:\r\n chunked\r\n\r\n0\r\n\r\n`);
+    for (const cuts of everyCut(bytes)) expect(play(bytes, cuts, collect).answer?.head.headers.etag).toBe('"a"');
+  });
+
+  it('reads a long head of short lines, and refuses one that ends with LF alone, however they come', () => {
+    const long = `HTTP/1.1 200 OK\n${'a:\n'.repeat(10_000)}Content-Length: 5`;
+    const bytes = http(long, 'hello');
+    for (const cuts of [[], Array.from({ length: 10_003 }, () => 4), Array.from({ length: bytes.length }, () => 1)]) {
+      expect(play(bytes, cuts, collect).answer?.head.status).toBe(200);
+      expect(play(Buffer.concat([bytes.subarray(0, 30_000), Buffer.from('b: c\n\n')]), cuts, collect).error).toMatch(/header line/);
+    }
+  });
+
   const malformed: Record<string, Buffer> = {
     'does not speak HTTP': Buffer.from('SSH-2.0-OpenSSH_9.2\r\n'),
     'speaks HTTP/2': http('HTTP/2 200\nContent-Length: 0'),
