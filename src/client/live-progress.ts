@@ -52,22 +52,24 @@ const add = (a: Share, b: Share): Share => ({
   tally: addTally(a.tally, b.tally), underwayBytes: a.underwayBytes + b.underwayBytes, waiting: a.waiting ?? b.waiting,
 });
 
-/** @throws what the query throws: no worker answers within five seconds, the run does not exist, the server is away */
+/** @throws what is thrown where no worker answers within five seconds, the run does not exist, the server is away */
 export async function liveProgress(client: Client, id: string): Promise<LiveProgress> {
-  const root = client.workflow.getHandle(id);
-  // In this order a child that ends in between is left out, and never counted twice. Then it is looked again.
   for (let look = 1; ; look += 1) {
-    const progress = await client.withDeadline(Date.now() + QUERY_TIMEOUT_MS, () => root.query<Progress>(QUERIES.progress));
-    if (progress.state === 'ended') return { ...progress, underwayBytes: 0, waiting: null };
     const tree = new Tree(client);
-    const share = await tree.walk(id);
+    const root = await tree.describe(id);
+    const progress = await tree.query<Progress>(id);
+    if (progress.state === 'ended') return { ...progress, underwayBytes: 0, waiting: null };
+    const share = await tree.sharesBelow(root);
     if (tree.hasChanged && look < LOOKS) continue;
     return { ...progress, tally: addTally(progress.tally, share.tally), underwayBytes: share.underwayBytes, waiting: share.waiting };
   }
 }
 
+/**
+ * A parent is asked which children run, then what it knows, and then each of the children. One that has ended by its own turn may be in what the
+ * parent knows, or not yet: it adds nothing, so that nothing is counted twice, and `hasChanged` says that it is worth another look.
+ */
 class Tree {
-  /** Whether a child has ended since its parent was asked. */
   hasChanged = false;
   readonly #client: Client;
   readonly #limit = pLimit(DESCRIBES_AT_ONCE);
@@ -76,28 +78,42 @@ class Tree {
     this.#client = client;
   }
 
+  async describe(id: string): Promise<Description['raw']> {
+    return (await this.#ask(() => this.#client.workflow.getHandle(id).describe())).raw;
+  }
+
+  query<T>(id: string): Promise<T> {
+    return this.#ask(() => this.#client.workflow.getHandle(id).query<T>(QUERIES.progress));
+  }
+
+  #ask<T>(call: () => Promise<T>): Promise<T> {
+    return this.#limit(() => this.#client.withDeadline(Date.now() + QUERY_TIMEOUT_MS, call));
+  }
+
   /** What the pending calls and children of a workflow add to its own counts. */
-  async walk(id: string): Promise<Share> {
-    const { raw } = await this.#limit(async () => this.#client.workflow.getHandle(id).describe());
-    const calls = (raw.pendingActivities ?? []).map((call): Share => ({ ...NOTHING, waiting: reason(call) }));
-    const children = await Promise.all((raw.pendingChildren ?? []).map(async ({ workflowId, workflowTypeName }) => {
-      if (workflowTypeName === WORKFLOWS.mergePage) return this.#page(workflowId ?? '');
-      return workflowTypeName === WORKFLOWS.mergePrefix ? this.#batch(workflowId ?? '') : NOTHING;
+  async sharesBelow(parent: Description['raw']): Promise<Share> {
+    const calls = (parent.pendingActivities ?? []).map((call): Share => ({ ...NOTHING, waiting: reason(call) }));
+    const children = await Promise.all((parent.pendingChildren ?? []).map(async ({ workflowId, workflowTypeName }) => {
+      const isPage = workflowTypeName === WORKFLOWS.mergePage;
+      if (!isPage && workflowTypeName !== WORKFLOWS.mergePrefix) return NOTHING;
+      const id = workflowId ?? '';
+      const child = await this.describe(id);
+      if ((child.workflowExecutionInfo?.status ?? RUNNING) === RUNNING) return isPage ? this.#page(id, child) : this.#batch(id, child);
+      this.hasChanged = true;
+      return NOTHING;
     }));
     return [...calls, ...children].reduce(add, NOTHING);
   }
 
-  async #page(id: string): Promise<Share> {
+  async #page(id: string, page: Description['raw']): Promise<Share> {
     const { tally } = await this.#branch(id);
-    const below = await this.walk(id);
+    const below = await this.sharesBelow(page);
     return { ...below, tally: addTally(tally, below.tally) };
   }
 
   /** A child may run several calls, each of a chain of them; what those before did, only its workflow knows where it is not in a heartbeat. */
-  async #batch(id: string): Promise<Share> {
-    const { raw } = await this.#limit(async () => this.#client.workflow.getHandle(id).describe());
-    this.hasChanged ||= (raw.workflowExecutionInfo?.status ?? RUNNING) !== RUNNING;
-    const calls = raw.pendingActivities ?? [];
+  async #batch(id: string, child: Description['raw']): Promise<Share> {
+    const calls = child.pendingActivities ?? [];
     const heard = calls.map((call) => ({ chain: Number.parseInt(call.activityId ?? '', 10), cursor: heartbeat(call) })).filter((one): one is Heard => one.cursor !== undefined);
     const isFirstCall = heard.length === 1 && calls[0]?.activityId === FIRST_CALL && !HAS_BATCHES.test(id);
     const { chains = [] } = isFirstCall ? {} : await this.#branch(id);
@@ -110,10 +126,9 @@ class Tree {
     };
   }
 
-  /** A branch that has ended in between, or whose worker is away, adds nothing: the next look will tell. */
-  async #branch(id: string): Promise<Pick<BranchProgress, 'tally' | 'chains'>> {
-    return this.#limit(async () => this.#client.withDeadline(Date.now() + QUERY_TIMEOUT_MS, () =>
-      this.#client.workflow.getHandle(id).query<BranchProgress>(QUERIES.progress))).catch(() => ({ tally: emptyTally() }));
+  /** A branch whose worker is away adds nothing: the next look will tell. */
+  #branch(id: string): Promise<Pick<BranchProgress, 'tally' | 'chains'>> {
+    return this.query<BranchProgress>(id).catch(() => ({ tally: emptyTally() }));
   }
 }
 
