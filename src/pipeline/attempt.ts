@@ -6,7 +6,8 @@
  * A2. When `run` returns or throws, no request of it is in flight, and every slot is free.
  * A3. Three signals end it, each later than the one before: `halt` the reading, `cutOff` what is on its way, `indexCutOff` the last rows.
  *     A failure raises all of them at once; an upload that is gone the first two, since parts may wait for it; an interruption all, with
- *     a grace between; a deadline, a stalled group, and a restart for another reason only the first.
+ *     a grace between; a deadline, a stalled group, and a restart for another reason only the first. Of restarts and failures the one
+ *     counts that raises the most: chunks wait for one another's parts, and would for ever for those of a chunk whose failure went unheard.
  */
 import pLimit, { type LimitFunction } from 'p-limit';
 import type { MergeCursor, OpenChunk, Position } from '../contracts/cursor.ts';
@@ -207,7 +208,6 @@ export class BatchAttempt {
       needsNoUpload: (object) => this.#opener.abandon(object),
       onPublished: ({ options: { object } }) => {
         this.#opener.closed(object);
-        this.#ledger.published();
         this.#wake?.();
       },
       onError: (error) => { this.#fail(error); },
@@ -225,15 +225,15 @@ export class BatchAttempt {
     }
   }
 
-  /** Takes the first failure or restart, and ends the attempt. What only says that it was ended is no failure. */
+  /** Ends the attempt for a failure or a restart, the first of those that raise the most signals (A3). What only says that it was ended is no failure. */
   #fail(error: unknown): void {
     const ends = [this.#halt, this.#cutOff, this.#indexCutOff];
     if (error instanceof PrefetchClosed || ends.some(({ signal }) => signal.aborted && signal.reason === error)) return;
-    if (this.#failure ?? this.#restart) return;
-    if (error instanceof Restart) this.#restart = error;
+    const restart = error instanceof Restart ? error : null;
+    if (this.#failure || (restart && this.#restart && endsOf(restart) <= endsOf(this.#restart))) return;
+    if (restart) this.#restart = restart;
     else this.#failure = { error };
-    const raised = this.#failure ? 3 : this.#restart?.kind === 'upload' ? 2 : 1;
-    for (const end of ends.slice(0, raised)) end.abort(new Error('the attempt ended', { cause: error }));
+    for (const end of ends.slice(0, restart ? endsOf(restart) : ends.length)) end.abort(new Error('the attempt ended', { cause: error }));
   }
 
   #cursor(): MergeCursor {
@@ -269,4 +269,9 @@ export class BatchAttempt {
     });
     return this.#indexing;
   }
+}
+
+/** How many of the signals of A3 a restart raises. */
+function endsOf({ kind }: Restart): number {
+  return kind === 'upload' ? 2 : 1;
 }

@@ -6,10 +6,10 @@
  * done; our token with other bytes, diverged; another token, conflict; nothing, try again. (Servers answer 200 to a repeated
  * Complete whose upload is gone, and refusals of large bodies arrive as connection resets.)
  */
-import { hash } from 'node:crypto';
 import { isTributaryError, TributaryError } from '../contracts/errors.ts';
 import type { OutputOptions } from '../contracts/merge.ts';
 import { TOKEN_METADATA } from '../contracts/names.ts';
+import { contentHash } from '../stores/artefacts.ts';
 import type { Clock } from '../stores/clock.ts';
 import type { Body, CompleteRequest, ObjectStore, StoredObject } from '../stores/object-store.ts';
 
@@ -43,7 +43,7 @@ export function chunkMetadata(output: OutputOptions, token: string): Readonly<Re
 
 /** The token of a chunk of the group of this directory, in which 16 hex digits of its SHA-256 stand for it. */
 export function chunkToken(stamp: string, dir: string, chunk: number): string {
-  return `${stamp}/${hash('sha256', dir, 'hex').slice(0, 16)}/${chunk}`;
+  return `${stamp}/${contentHash(dir).slice(0, 16)}/${chunk}`;
 }
 
 /** Whether this run wrote what is at a chunk's key. */

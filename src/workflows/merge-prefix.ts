@@ -27,6 +27,8 @@ export interface Chain {
   readonly untilGroup: number | null;
   /** Whether its last call died, so that uploads may be left which the cursor does not name. */
   readonly recovering: boolean;
+  /** Calls so far, those of the runs of this workflow before this one too. */
+  readonly calls: number;
 }
 
 export interface MergePrefixInput {
@@ -41,7 +43,7 @@ export interface MergePrefixInput {
 }
 
 export function wholeBatch(batch: number, summary: string): Chain {
-  return { batch, summary, cursor: null, untilGroup: null, recovering: false };
+  return { batch, summary, cursor: null, untilGroup: null, recovering: false, calls: 0 };
 }
 
 export async function mergePrefix(input: MergePrefixInput): Promise<Tally> {
@@ -92,24 +94,25 @@ async function runChains(control: Control, input: MergePrefixInput, chains: Chai
 }
 
 async function runChain(control: Control, input: MergePrefixInput, chains: Chain[], index: number, start: (index: number) => void): Promise<void> {
-  for (let call = 1; await control.mayGoOn() && !workflowInfo().continueAsNewSuggested; call += 1) {
+  while (await control.mayGoOn() && !workflowInfo().continueAsNewSuggested) {
     const chain = chains[index];
     if (!chain || isOver(chain)) return;
     const { batch, summary, cursor, untilGroup, recovering } = chain;
+    const calls = chain.calls + 1;
     const { run, planHash, page, onError } = input;
-    const data = callsWith(input.heartbeatTimeoutMs).moving({ id: `${index}.${call}`, summary: call === 1 ? summary : `${summary}, call ${call}` });
+    const data = callsWith(input.heartbeatTimeoutMs).moving({ id: `${index}.${calls}`, summary: calls === 1 ? summary : `${summary}, call ${calls}` });
     const maySplit = chains.filter((other) => other.batch === batch).length < MAX_CHAINS;
     const request = { run, planHash, page, batch, cursor, limits: control.limits, onError, recovering, untilGroup, maySplit };
     const result = await control.interruptible(() => data.mergeChunks(request), lastHeartbeat).catch((error: unknown) => {
-      chains[index] = { ...chain, cursor: cursorOfFailure(error) ?? cursor, recovering: true };
+      chains[index] = { ...chain, cursor: cursorOfFailure(error) ?? cursor, recovering: true, calls };
       throw error;
     });
     const stalledAt = result?.stalledAtGroup ?? null;
     chains[index] = {
-      batch, summary, cursor: result?.cursor ?? cursor, untilGroup: stalledAt === null ? untilGroup : stalledAt + 1, recovering: result === null || 'lost' in result,
+      batch, summary, cursor: result?.cursor ?? cursor, untilGroup: stalledAt === null ? untilGroup : stalledAt + 1, recovering: result === null || 'lost' in result, calls,
     };
     if (stalledAt === null) continue;
-    chains.push({ batch, summary, cursor: cursorAt(stalledAt + 1), untilGroup, recovering: false });
+    chains.push({ batch, summary, cursor: cursorAt(stalledAt + 1), untilGroup, recovering: false, calls: 0 });
     start(chains.length - 1);
   }
   // The new run begins when all chains have stopped: none of them waits for the slow call of another.

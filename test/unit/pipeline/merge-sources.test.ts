@@ -1,4 +1,5 @@
 /** Sources that cannot be read, or not to their end: what is kept of them, what is on record, and that retries obey it. */
+import { setImmediate } from 'node:timers/promises';
 import { gunzipSync, gzipSync, constants, zstdCompressSync } from 'node:zlib';
 import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
@@ -265,6 +266,21 @@ describe('failures', () => {
       fault: (it) => breaking(it, new Map([['b', { bytes: broken.length, error: answer(412, 'PreconditionFailed') }]])),
     });
     expect(rig.store.openUploads()).toEqual([]);
+  });
+
+  it('that have a chunk written again let the call end all the same where its uploads fail for good meanwhile', async () => {
+    const broken = Buffer.concat([lines('b', 20), Buffer.alloc(3000, 'y')]);
+    const rig = createRig({ partBytes: 256, chunk: { lines: 20 }, sources: new Map([['a', lines('a', 120)], ['b', Buffer.concat([broken, Buffer.from('end\n')])]]) });
+    const breaks = breaking(rig, new Map([['b', { bytes: broken.length, error: answer(412, 'PreconditionFailed') }]]));
+    // More chunks wait for an upload than may have one, until the break is on record and what it asks for is under way.
+    rig.store.setFault(async (call) => {
+      if (call.operation !== 'uploadPart') return breaks(call);
+      while (rig.failures().length === 0) await setImmediate();
+      for (let turn = 0; turn < 20; turn += 1) await setImmediate();
+      return answer(403, 'AccessDenied');
+    });
+    await expect(rig.call()).rejects.toMatchObject({ code: 'TRB-ACCESS-DENIED' });
+    expect(rig.slab.heldBytes).toBe(0);
   });
 
   it('end the run at the first one where that is asked for, now and on a retry', async () => {
