@@ -10,6 +10,7 @@ const rig = useWorkflowRig({ serverArgs: ['--dynamic-config-value', `limit.histo
 
 const CALLS = 25;
 const runsOfBatch = (recorded: readonly Recorded[]): readonly Recorded[] => recorded.filter(({ type }) => type === 'mergePrefix');
+const callIdsOf = ({ history }: Recorded): readonly string[] => (history.events ?? []).flatMap(({ activityTaskScheduledEventAttributes: call }) => call?.activityId ?? []);
 
 describe('a batch of many calls', () => {
   it('goes on from its cursor in a new run, and its counts with it', async () => {
@@ -20,6 +21,8 @@ describe('a batch of many calls', () => {
     expect(fakes.of('mergeChunks').map(linesAt)).toEqual(Array.from({ length: CALLS }, (_, call) => call));
     expect(runsOfBatch(recorded).length).toBeGreaterThan(2);
     for (const run of runsOfBatch(recorded)) expect(eventsOf(run)).toBeLessThan(SUGGESTED_AT_EVENTS + 10);
+    // Whoever reads the runs one after another sees one count.
+    expect(runsOfBatch(recorded).flatMap(callIdsOf)).toEqual(Array.from({ length: CALLS }, (_, call) => `0.${call + 1}`));
   });
 
   it('takes its chains and changed limits along', async () => {
