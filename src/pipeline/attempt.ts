@@ -208,6 +208,7 @@ export class BatchAttempt {
       needsNoUpload: (object) => this.#opener.abandon(object),
       onPublished: ({ options: { object } }) => {
         this.#opener.closed(object);
+        this.#ledger.published();
         this.#wake?.();
       },
       onError: (error) => { this.#fail(error); },
@@ -229,11 +230,11 @@ export class BatchAttempt {
   #fail(error: unknown): void {
     const ends = [this.#halt, this.#cutOff, this.#indexCutOff];
     if (error instanceof PrefetchClosed || ends.some(({ signal }) => signal.aborted && signal.reason === error)) return;
-    const restart = error instanceof Restart ? error : null;
-    if (this.#failure || (restart && this.#restart && endsOf(restart) <= endsOf(this.#restart))) return;
-    if (restart) this.#restart = restart;
+    const raised = signalsRaisedBy(error);
+    if (this.#failure || (this.#restart && raised <= signalsRaisedBy(this.#restart))) return;
+    if (error instanceof Restart) this.#restart = error;
     else this.#failure = { error };
-    for (const end of ends.slice(0, restart ? endsOf(restart) : ends.length)) end.abort(new Error('the attempt ended', { cause: error }));
+    for (const end of ends.slice(0, raised)) end.abort(new Error('the attempt ended', { cause: error }));
   }
 
   #cursor(): MergeCursor {
@@ -271,7 +272,8 @@ export class BatchAttempt {
   }
 }
 
-/** How many of the signals of A3 a restart raises. */
-function endsOf({ kind }: Restart): number {
-  return kind === 'upload' ? 2 : 1;
+/** How many of the signals of A3 a failure or a restart raises, the first one first. */
+function signalsRaisedBy(error: unknown): 1 | 2 | 3 {
+  if (!(error instanceof Restart)) return 3;
+  return error.kind === 'upload' ? 2 : 1;
 }

@@ -98,21 +98,21 @@ async function runChain(control: Control, input: MergePrefixInput, chains: Chain
     const chain = chains[index];
     if (!chain || isOver(chain)) return;
     const { batch, summary, cursor, untilGroup, recovering } = chain;
-    const calls = chain.calls + 1;
+    const call = chain.calls + 1;
     const { run, planHash, page, onError } = input;
-    const data = callsWith(input.heartbeatTimeoutMs).moving({ id: `${index}.${calls}`, summary: calls === 1 ? summary : `${summary}, call ${calls}` });
+    const data = callsWith(input.heartbeatTimeoutMs).moving({ id: `${index}.${call}`, summary: call === 1 ? summary : `${summary}, call ${call}` });
     const maySplit = chains.filter((other) => other.batch === batch).length < MAX_CHAINS;
     const request = { run, planHash, page, batch, cursor, limits: control.limits, onError, recovering, untilGroup, maySplit };
     const result = await control.interruptible(() => data.mergeChunks(request), lastHeartbeat).catch((error: unknown) => {
-      chains[index] = { ...chain, cursor: cursorOfFailure(error) ?? cursor, recovering: true, calls };
+      chains[index] = { ...chain, cursor: cursorOfFailure(error) ?? cursor, recovering: true, calls: call };
       throw error;
     });
     const stalledAt = result?.stalledAtGroup ?? null;
     chains[index] = {
-      batch, summary, cursor: result?.cursor ?? cursor, untilGroup: stalledAt === null ? untilGroup : stalledAt + 1, recovering: result === null || 'lost' in result, calls,
+      ...chain, cursor: result?.cursor ?? cursor, untilGroup: stalledAt === null ? untilGroup : stalledAt + 1, recovering: result === null || 'lost' in result, calls: call,
     };
     if (stalledAt === null) continue;
-    chains.push({ batch, summary, cursor: cursorAt(stalledAt + 1), untilGroup, recovering: false, calls: 0 });
+    chains.push({ ...wholeBatch(batch, summary), cursor: cursorAt(stalledAt + 1), untilGroup });
     start(chains.length - 1);
   }
   // The new run begins when all chains have stopped: none of them waits for the slow call of another.
