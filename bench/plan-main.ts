@@ -54,8 +54,8 @@ async function plan(keys: number): Promise<Planned> {
     const from = performance.now();
     let planPages = 1;
     let page = await call(control.planPage, { run, segment: null, limits });
-    for (; !page.done; planPages += 1) page = await call(control.planPage, { run, segment: page.segment, limits });
-    const { totals, workPages } = await call(control.sealPlan, { run, segment: page.segment });
+    for (; !page.plan; planPages += 1) page = await call(control.planPage, { run, segment: page.segment, limits });
+    const { totals, workPages } = page.plan;
     const seconds = (performance.now() - from) / 1000;
     if (totals.sources !== keys) throw new Error(`of ${keys} keys ${totals.sources} were planned`);
     return { keys, seconds, peakBytes: peakBytesOf(process.pid), batches: totals.batches, workPages: workPages.length, planPages };

@@ -97,7 +97,7 @@ async function writeSecondsOf(handle: WorkflowHandle): Promise<number> {
       names.set(String(eventId), name);
       scheduledMs.set(name, atMs);
     }
-    if (completed && names.get(String(completed.scheduledEventId)) === 'sealPlan') plannedMs = atMs;
+    if (completed && names.get(String(completed.scheduledEventId)) === 'planPage') plannedMs = atMs;
   }
   const endMs = scheduledMs.get('verifyPage');
   if (plannedMs === 0 || endMs === undefined) throw new Error('the history of the run does not show its phases');

@@ -12,7 +12,7 @@ export function createFindLeaseHolder({ temporal }: ActivityDeps): ControlActivi
     if (!parentExecution?.workflowId) return leaseId;
     const holder = await describe(temporal, parentExecution.workflowId, parentExecution.runId ?? undefined);
     if (holder?.status.name === 'RUNNING') return parentExecution.workflowId;
-    // A reset run leaves the lease of the run before it behind: nobody holds it any more.
+    // Nobody holds it any more: its run was reset, or has ended and the lease has not heard of it yet.
     await temporal.workflow.getHandle(leaseId, lease.runId).terminate('the run that held this lease has ended');
     return null;
   });

@@ -11,7 +11,7 @@ import { createResolveSpec } from './resolve-spec.ts';
 import { RunArtefacts } from './run-artefacts.ts';
 import { RunShares } from './run-shares.ts';
 import { callsOfRun } from './running-calls.ts';
-import { createDescribeBatches, createOpenPlan, createSealPlan } from './seal-plan.ts';
+import { createDescribeBatches, createOpenPlan } from './seal-plan.ts';
 import { createVerifyAll, createVerifyPage } from './verify.ts';
 
 /** The activities of each queue. */
@@ -25,7 +25,6 @@ export function createActivities(deps: ActivityDeps): { readonly control: Contro
       findLeaseHolder: createFindLeaseHolder(deps),
       checkAccess: createCheckAccess(deps, shares),
       planPage: createPlanPage(artefacts, shares),
-      sealPlan: createSealPlan(artefacts),
       openPlan: createOpenPlan(artefacts),
       describeBatches: createDescribeBatches(artefacts),
       verifyPage: createVerifyPage(artefacts, shares),

@@ -1,5 +1,5 @@
 /**
- * `planPage`: walks the listing from where the last segment ended, and freezes what it finds, segment by segment.
+ * `planPage`: walks the listing from where the last segment ended, and freezes what it finds, segment by segment. At the end it seals the plan.
  *
  * Invariants:
  * N1. A segment names its page, its batch files, the cursor after it and the segment before it; its own hash pins all of them.
@@ -9,7 +9,7 @@
  */
 import { Context } from '@temporalio/activity';
 import { gzipSync } from 'node:zlib';
-import type { ControlActivities, PlanPageResult, RunRef } from '../contracts/activities.ts';
+import type { ControlActivities, RunRef } from '../contracts/activities.ts';
 import type { MergeSpec } from '../contracts/merge.ts';
 import { planSegment, type BatchFileRef, type PlannedBatch, type PlanRow, type PlanSegment, type PlanTotals } from '../contracts/plan.ts';
 import { isControlKey } from '../core/names.ts';
@@ -21,11 +21,15 @@ import { collectRetry } from './collect-retry.ts';
 import { sourceSelection } from './own-output.ts';
 import { planPrefix, type RunArtefacts } from './run-artefacts.ts';
 import type { RunShares } from './run-shares.ts';
+import { sealPlan } from './seal-plan.ts';
 
 const SEGMENT_ROWS = 50_000;
 const BATCHES_PER_FILE = 500;
 /** A call ends after this time, with what it has. */
 const CALL_MS = 5 * 60_000;
+
+/** The last segment written, and whether the listing ended in it. */
+interface Walked { readonly segment: string; readonly done: boolean; readonly totals: PlanTotals }
 
 const EMPTY_TOTALS: PlanTotals = { objects: 0, bytes: 0, sources: 0, sourceBytes: 0, groups: 0, batches: 0, skipped: {}, listRequests: 0 };
 
@@ -33,7 +37,7 @@ export function createPlanPage(artefacts: RunArtefacts, shares: RunShares): Cont
   return ({ run, segment, limits }) => {
     shares.limit(run.id, limits);
     const heartbeat: unknown = Context.current().info.heartbeatDetails;
-    let latest: PlanPageResult | null = isResult(heartbeat) ? heartbeat : null;
+    let latest: Walked | null = isWalked(heartbeat) ? heartbeat : null;
     return boundary(async (signal) => {
       const spec = await artefacts.spec(run, signal);
       const target = artefacts.targetSession(run).store;
@@ -47,16 +51,17 @@ export function createPlanPage(artefacts: RunArtefacts, shares: RunShares): Cont
           latest = await planSegmentFrom(source, control, collect, spec, run, from, signal);
           Context.current().heartbeat(latest);
         }
+        if (latest?.done) return { segment: latest.segment, totals: latest.totals, plan: await sealPlan(artefacts, run, latest.segment, signal) };
       } catch (error) {
         if (!signal.aborted || !latest || !Context.current().cancellationDetails?.cancelRequested) throw error;
       }
       if (!latest) throw interruption(signal);
-      return latest;
+      return { segment: latest.segment, totals: latest.totals, plan: null };
     }, { checkpoint: () => latest });
   };
 }
 
-function isResult(details: unknown): details is PlanPageResult {
+function isWalked(details: unknown): details is Walked {
   return typeof details === 'object' && details !== null && 'segment' in details;
 }
 
@@ -87,7 +92,7 @@ class Segments {
 
 async function planSegmentFrom(
   source: ObjectStore, control: Segments, collect: Collect, spec: MergeSpec, run: RunRef, previous: string | null, signal: AbortSignal,
-): Promise<PlanPageResult> {
+): Promise<Walked> {
   const before = previous === null ? null : await control.segment(previous, signal);
   if (previous !== null && before && before.cursor === null) return { segment: previous, done: true, totals: before.totals };
   const planner = createPlanner({ groupBy: spec.groupBy, extension: spec.extension, compressionAuto: spec.compression.input === 'auto' }, before?.cursor ?? undefined);

@@ -1,4 +1,4 @@
-/** `sealPlan` and `openPlan`: the whole plan as one artefact, whose hash is the planHash; and `describeBatches`, for people. */
+/** The whole plan as one artefact, whose hash is the planHash: `sealPlan` and `openPlan`; and `describeBatches`, for people. */
 import type { BatchSummaries, ControlActivities, RunRef, SealedPlanRef } from '../contracts/activities.ts';
 import type { BatchFileRef, PlanPageRef, SealedPlan } from '../contracts/plan.ts';
 import { planSegment } from '../contracts/plan.ts';
@@ -10,31 +10,30 @@ import { planPrefix, type RunArtefacts } from './run-artefacts.ts';
 /** So that a batch file of 500 summaries stays small in history. */
 const SUMMARY_CHARACTERS = 80;
 
-export function createSealPlan(artefacts: RunArtefacts): ControlActivities['sealPlan'] {
-  return ({ run, segment }) => boundary(async (signal) => {
-    const spec = await artefacts.spec(run, signal);
-    const { store } = artefacts.targetSession(run);
-    const prefix = planPrefix(spec, run);
-    const pages: PlanPageRef[] = [];
-    const batchFiles: BatchFileRef[] = [];
-    let totals: SealedPlan['totals'] | null = null;
-    for (let at: string | null = segment; at !== null;) {
-      const bytes = await getArtefact(store, { bucket: run.control.bucket, key: `${prefix}plan/${at}.segment.json` }, at, { signal });
-      const one = planSegment.parse(JSON.parse(bytes.toString()));
-      if (one.page) pages.push(one.page);
-      batchFiles.push(...one.batchFiles.toReversed());
-      totals ??= one.totals;
-      at = one.previous;
-    }
-    pages.reverse();
-    batchFiles.reverse();
-    if (!totals) throw new Error('a plan has at least one segment');
-    const plan: SealedPlan = { schema: 'tributary.plan-index/1', specHash: run.specHash, pages, batchFiles, workPages: workPages(batchFiles), totals };
-    const bytes = Buffer.from(`${JSON.stringify(plan)}\n`);
-    const planHash = contentHash(bytes);
-    await putArtefact(store, { bucket: run.control.bucket, key: `${prefix}plan/${planHash}.plan.json` }, bytes, { signal });
-    return refOf(artefacts, run, planHash, plan, signal);
-  });
+/** Follows the chain of segments from the last one. */
+export async function sealPlan(artefacts: RunArtefacts, run: RunRef, segment: string, signal: AbortSignal): Promise<SealedPlanRef> {
+  const spec = await artefacts.spec(run, signal);
+  const { store } = artefacts.targetSession(run);
+  const prefix = planPrefix(spec, run);
+  const pages: PlanPageRef[] = [];
+  const batchFiles: BatchFileRef[] = [];
+  let totals: SealedPlan['totals'] | null = null;
+  for (let at: string | null = segment; at !== null;) {
+    const bytes = await getArtefact(store, { bucket: run.control.bucket, key: `${prefix}plan/${at}.segment.json` }, at, { signal });
+    const one = planSegment.parse(JSON.parse(bytes.toString()));
+    if (one.page) pages.push(one.page);
+    batchFiles.push(...one.batchFiles.toReversed());
+    totals ??= one.totals;
+    at = one.previous;
+  }
+  pages.reverse();
+  batchFiles.reverse();
+  if (!totals) throw new Error('a plan has at least one segment');
+  const plan: SealedPlan = { schema: 'tributary.plan-index/1', specHash: run.specHash, pages, batchFiles, workPages: workPages(batchFiles), totals };
+  const bytes = Buffer.from(`${JSON.stringify(plan)}\n`);
+  const planHash = contentHash(bytes);
+  await putArtefact(store, { bucket: run.control.bucket, key: `${prefix}plan/${planHash}.plan.json` }, bytes, { signal });
+  return refOf(artefacts, run, planHash, plan, signal);
 }
 
 export function createOpenPlan(artefacts: RunArtefacts): ControlActivities['openPlan'] {

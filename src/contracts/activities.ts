@@ -51,9 +51,9 @@ export interface ResolvedRun {
 }
 
 export interface PlanPageInput { readonly run: RunRef; /** The last segment written, or null at the start. */ readonly segment: string | null; /** The run's. */ readonly limits: Limits }
-export interface PlanPageResult { readonly segment: string; readonly done: boolean; readonly totals: PlanTotals }
+/** The last segment written; and the plan, once the listing has ended. */
+export interface PlanPageResult { readonly segment: string; readonly totals: PlanTotals; readonly plan: SealedPlanRef | null }
 
-export interface SealPlanInput { readonly run: RunRef; readonly segment: string }
 export interface SealedPlanRef {
   readonly planHash: string;
   readonly totals: PlanTotals;
@@ -125,8 +125,8 @@ export interface ControlActivities {
    * @returns the run with what it found out
    */
   checkAccess(input: { readonly run: RunRef; readonly spec: MergeSpec }): Promise<RunRef>;
+  /** Walks the listing for some minutes, and seals the plan where it comes to the end. */
   planPage(input: PlanPageInput): Promise<PlanPageResult>;
-  sealPlan(input: SealPlanInput): Promise<SealedPlanRef>;
   /** Checks a plan made by another run against its hash. @throws TRB-PLAN-LOST */
   openPlan(input: { readonly run: RunRef; readonly planHash: string }): Promise<SealedPlanRef>;
   describeBatches(input: DescribeBatchesInput): Promise<BatchSummaries>;

@@ -67,8 +67,6 @@ async function merge(state: RunState, resolved: ResolvedRun): Promise<Report> {
     // What stopped the run may keep its report from being written too; the failure says why in either case.
     if (plan) await report(state, run, plan, 'failed', 0, error).catch((unwritten: unknown) => { log.warn('no report could be written', { unwritten }); });
     throw error;
-  } finally {
-    await lease.release();
   }
 }
 
@@ -84,7 +82,7 @@ async function makePlan(state: RunState, resolved: ResolvedRun): Promise<SealedP
     if (!page) continue;
     segment = page.segment;
     state.planned(page.totals);
-    if (page.done) return planned(state, await walking.sealPlan({ run, segment: page.segment }));
+    if (page.plan) return planned(state, page.plan);
   }
   return null;
 }

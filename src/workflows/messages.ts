@@ -17,5 +17,3 @@ export const stoppedSignal = defineSignal<[child: string, pause: number]>(SIGNAL
 export const setLimitsUpdate = defineUpdate<Limits, [changes: unknown]>(UPDATES.setLimits);
 export const progressQuery = defineQuery<Progress>(QUERIES.progress);
 export const branchProgressQuery = defineQuery<BranchProgress>(QUERIES.progress);
-/** To a lease: the run that held it has ended. */
-export const releaseSignal = defineSignal('release');

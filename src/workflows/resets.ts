@@ -25,10 +25,9 @@ export function interceptors(): WorkflowInterceptors {
   };
 }
 
-/** @param listen called after each reset from now on. @returns what ends that */
-export function onReset(listen: () => void): () => void {
+/** @param listen called after each reset from now on */
+export function onReset(listen: () => void): void {
   listeners.add(listen);
-  return () => { listeners.delete(listen); };
 }
 
 /** Another array after each reset: an internal of the SDK, whose version is fixed. A test sees a reset through it. */

@@ -1,9 +1,7 @@
-/** `targetLease`: one writer per target. Its id is the target's; it does nothing but exist as long as its run does. */
-import { condition, setHandler } from '@temporalio/workflow';
-import { releaseSignal } from './messages.ts';
+/** `targetLease`: one writer per target. Its id is the target's; it does nothing but exist until its run has ended, of which the server tells it by a cancel request. */
+import { CancellationScope } from '@temporalio/workflow';
 
 export async function targetLease(): Promise<void> {
-  let released = false;
-  setHandler(releaseSignal, () => { released = true; });
-  await condition(() => released);
+  // Not cancelled by it, but done.
+  await CancellationScope.current().cancelRequested.catch(() => undefined);
 }

@@ -3,7 +3,7 @@
  * replaces those that it is about. What was asked of them is kept.
  */
 import { Context } from '@temporalio/activity';
-import type { ControlActivities, DataActivities, MergeChunksInput, MergeChunksResult, ResolvedRun, WriteReportInput } from '../../src/contracts/activities.ts';
+import type { BatchSummaries, ControlActivities, DataActivities, MergeChunksInput, MergeChunksResult, PlanPageResult, ResolvedRun, WriteReportInput } from '../../src/contracts/activities.ts';
 import type { MergeCursor } from '../../src/contracts/cursor.ts';
 import { DEFAULT_LIMITS, type Limits } from '../../src/contracts/limits.ts';
 import type { MergeSpec } from '../../src/contracts/merge.ts';
@@ -42,6 +42,11 @@ export interface Fakes {
   release(): void;
 }
 
+/** A plan whose only work page says what its batches are. */
+export function described({ plan, ...page }: PlanPageResult, summaries: BatchSummaries): PlanPageResult {
+  return { ...page, plan: plan && { ...plan, summaries } };
+}
+
 /** @param workPages batches of each work page of the plan */
 export function createFakes(workPages: readonly number[], overrides: Partial<Activities> = {}): Fakes {
   const batches = workPages.reduce((sum, count) => sum + count, 0);
@@ -51,8 +56,7 @@ export function createFakes(workPages: readonly number[], overrides: Partial<Act
     resolveSpec: async ({ identity, raw }) => resolved(identity, raw as FakeInput | undefined),
     findLeaseHolder: async () => null,
     checkAccess: async ({ run }) => ({ ...run, createOnce: true }),
-    planPage: async () => ({ segment: 'segment-1', done: true, totals }),
-    sealPlan: async () => plan,
+    planPage: async () => ({ segment: 'segment-1', totals, plan }),
     openPlan: async () => plan,
     describeBatches: async ({ page }) => Array.from({ length: workPages[page] ?? 0 }, (_, batch) => `batch ${batch} of page ${page}`),
     verifyPage: async () => ({ differences: 0, requests: { ...emptyTally().requests, head: 1 } }),

@@ -48,8 +48,8 @@ export async function runInMemory(
   const resolved = await call(control.resolveSpec, { identity: { id: 'run', stamp, startedMs }, raw });
   const run = await call(control.checkAccess, { run: resolved.run, spec: resolved.spec });
   let page = await call(control.planPage, { run, segment: null, limits: resolved.limits });
-  while (!page.done) page = await call(control.planPage, { run, segment: page.segment, limits: resolved.limits });
-  const { planHash, workPages } = await call(control.sealPlan, { run, segment: page.segment });
+  while (!page.plan) page = await call(control.planPage, { run, segment: page.segment, limits: resolved.limits });
+  const { planHash, workPages } = page.plan;
   afterPlan(store);
   let tally = emptyTally();
   for (const [at, batches] of workPages.entries()) {

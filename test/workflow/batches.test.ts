@@ -5,7 +5,7 @@ import { Context } from '@temporalio/activity';
 import { ApplicationFailure } from '@temporalio/common';
 import type { MergeChunksInput } from '../../src/contracts/activities.ts';
 import type { BranchProgress, Progress } from '../../src/contracts/progress.ts';
-import { createFakes, cursorAfter, linesAt, mergedBatch, untilInterrupted } from '../support/fake-activities.ts';
+import { createFakes, cursorAfter, described, linesAt, mergedBatch, untilInterrupted } from '../support/fake-activities.ts';
 import { createGate } from '../support/gate.ts';
 import { eventsOf, type Recorded } from '../support/histories.ts';
 import { until } from '../support/until.ts';
@@ -111,14 +111,14 @@ describe('few batches, which may all run at once,', () => {
   });
 
   it('are no more at once than parallelGroups says that was lowered while the run was paused before them', async () => {
-    const sealing = createGate();
+    const planning = createGate();
     const well = createFakes([8]).activities;
     let running = 0;
     let most = 0;
     const fakes = createFakes([8], {
-      sealPlan: async (input) => {
-        await sealing.opened;
-        return { ...await well.sealPlan(input), summaries: Array.from({ length: 8 }, (_, batch) => `batch ${batch}`) };
+      planPage: async (input) => {
+        await planning.opened;
+        return described(await well.planPage(input), Array.from({ length: 8 }, (_, batch) => `batch ${batch}`));
       },
       mergeChunks: async () => {
         running += 1;
@@ -130,9 +130,9 @@ describe('few batches, which may all run at once,', () => {
     });
     await rig().serve(fakes, async () => {
       const run = await rig().start('lowered');
-      await until(() => fakes.of('sealPlan').length, (calls) => calls === 1);
+      await until(() => fakes.of('planPage').length, (calls) => calls === 1);
       await run.signal('pause');
-      sealing.open();
+      planning.open();
       await until(() => run.query<Progress>('progress'), ({ phase, state }) => phase === 'WRITE' && state === 'paused');
       await run.executeUpdate('setLimits', { args: [{ parallelGroups: 1 }] });
       await run.signal('resume');

@@ -70,7 +70,7 @@ describe('pause and resume', () => {
     });
   });
 
-  it.each<keyof Activities>(['resolveSpec', 'checkAccess', 'planPage', 'sealPlan', 'describeBatches', 'mergeChunks', 'verifyPage', 'writeReport'])(
+  it.each<keyof Activities>(['resolveSpec', 'checkAccess', 'planPage', 'describeBatches', 'mergeChunks', 'verifyPage', 'writeReport'])(
     'lose nothing when they come while %s runs', async (name) => {
       const id = `during-${name}`;
       const reached = createGate();

@@ -61,6 +61,23 @@ describe('the lease on a target', () => {
     });
   });
 
+  it('ends with its run, however that ends, and is there at once for the next', async () => {
+    let ended = 0;
+    const fakes = fakesThatLook({ mergeChunks: async () => {
+      ended += 1;
+      if (ended % 2 === 0) throw ApplicationFailure.nonRetryable('denied', 'TRB-ACCESS-DENIED', {}, null);
+      return mergedBatch();
+    } });
+    await rig().serve(fakes, async () => {
+      for (let run = 0; run < 6; run += 1) {
+        const result = await (await rig().start(`follower-${run}`, { target: 's3://merged/followed/' })).result().then(() => 'completed', (error: unknown) => (error as { readonly cause: { readonly type: string } }).cause.type);
+        expect(result).toBe(run % 2 === 0 ? 'completed' : 'TRB-ACCESS-DENIED');
+      }
+      const lease = rig().client.workflow.getHandle('tributary-lease-s3---merged-followed-');
+      expect((await until(() => lease.describe(), ({ status }) => status.name !== 'RUNNING')).status.name).toBe('COMPLETED');
+    });
+  });
+
   it('is nobody\'s when its run was terminated', async () => {
     const gate = createGate();
     const fakes = fakesThatLook(firstWaits(gate));

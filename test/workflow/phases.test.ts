@@ -4,7 +4,7 @@ import { ApplicationFailure } from '@temporalio/common';
 import type { MergeChunksInput, MergeChunksResult } from '../../src/contracts/activities.ts';
 import { MEMO } from '../../src/contracts/names.ts';
 import type { Progress } from '../../src/contracts/progress.ts';
-import { createFakes, cursorAfter, linesAt, mergedBatch } from '../support/fake-activities.ts';
+import { createFakes, cursorAfter, described, linesAt, mergedBatch } from '../support/fake-activities.ts';
 import { useWorkflowRig } from '../support/workflow-rig.ts';
 
 const rig = useWorkflowRig();
@@ -22,13 +22,13 @@ describe('the phases of a run', () => {
       expect(await run.query<Progress>('progress')).toMatchObject({ phase: 'DONE', state: 'ended', batches: { total: 2, done: 2, running: 0 }, result: { status: 'completed' } });
     });
     expect(fakes.calls.map(({ name }) => name)).toEqual([
-      'resolveSpec', 'checkAccess', 'planPage', 'sealPlan', 'describeBatches', 'mergeChunks', 'mergeChunks', 'verifyPage', 'writeReport',
+      'resolveSpec', 'checkAccess', 'planPage', 'describeBatches', 'mergeChunks', 'mergeChunks', 'verifyPage', 'writeReport',
     ]);
   });
 
   it('asks what its batches are only where the plan does not say', async () => {
-    const { activities: { sealPlan } } = createFakes([2]);
-    const fakes = createFakes([2], { sealPlan: async (input) => ({ ...await sealPlan(input), summaries: ['one', 'two'] }) });
+    const { activities: { planPage } } = createFakes([2]);
+    const fakes = createFakes([2], { planPage: async (input) => described(await planPage(input), ['one', 'two']) });
     await rig().serve(fakes, async () => {
       const run = await rig().start('described');
       await run.result();
@@ -74,12 +74,13 @@ describe('the phases of a run', () => {
     const plan = createFakes([1], {
       planPage: async (input) => {
         const at = input.segment === null ? 0 : segments.indexOf(input.segment) + 1;
-        return { ...await planPage(input), segment: segments[at]!, done: at === 2 };
+        const last = await planPage(input);
+        return { ...last, segment: segments[at]!, plan: at === 2 ? last.plan : null };
       },
     });
     await rig().serve(plan, async () => { await (await rig().start('segments')).result(); });
     expect(plan.of('planPage').map(({ segment }) => segment)).toEqual([null, 'one', 'two']);
-    expect(plan.of('sealPlan')).toMatchObject([{ segment: 'three' }]);
+    expect(plan.of('mergeChunks')).toHaveLength(1);
   });
 
   it('merges a batch call after call, each from the cursor of the one before', async () => {
@@ -99,7 +100,7 @@ describe('the phases of a run', () => {
       expect(await (await rig().start('dry', { dryRun: true })).result()).toMatchObject({ schema: 'tributary.plan/1', planned: { objects: 2 } });
     });
     expect(recorded.map(({ type }) => type)).toEqual(['mergeRun']);
-    expect(fakes.calls.map(({ name }) => name)).toEqual(['resolveSpec', 'checkAccess', 'planPage', 'sealPlan', 'writePlanReport']);
+    expect(fakes.calls.map(({ name }) => name)).toEqual(['resolveSpec', 'checkAccess', 'planPage', 'writePlanReport']);
   });
 
   it('opens the plan of another run instead of making one', async () => {
@@ -133,7 +134,7 @@ describe('a run that fails', () => {
     });
   });
 
-  it.each(['checkAccess', 'planPage', 'sealPlan', 'describeBatches', 'mergeChunks', 'verifyPage', 'writeReport'] as const)(
+  it.each(['checkAccess', 'planPage', 'describeBatches', 'mergeChunks', 'verifyPage', 'writeReport'] as const)(
     'ends with the code and the words of %s, and gives the lease back', async (name) => {
       const well = createFakes([2]).activities[name] as (input: unknown) => Promise<unknown>;
       let isDenied = true;
