@@ -34,6 +34,7 @@ const MIB = 2 ** 20;
 const SETS: readonly DataSet[] = [
   { name: 'large', title: '64 × 16 MiB', directories: 1, objectsPerDirectory: 64, objectBytes: 16 * MIB, lineBytes: 128, chunkLines: 2 ** 21, gzip: false },
   { name: 'huge', title: 'one object of 4 GiB', directories: 1, objectsPerDirectory: 1, objectBytes: 4096 * MIB, lineBytes: 128, chunkLines: 2 ** 23, gzip: false },
+  { name: 'middle', title: '1,000 × 1 MB in 10 directories', directories: 10, objectsPerDirectory: 100, objectBytes: 1_000_000, lineBytes: 100, chunkLines: 320_000, gzip: false },
   { name: 'small', title: '20,000 × 10 KB in 20 directories', directories: 20, objectsPerDirectory: 1000, objectBytes: 10_000, lineBytes: 100, chunkLines: 25_500, gzip: false },
   { name: 'tiny', title: '200,000 × 1 KB in 200 directories', directories: 200, objectsPerDirectory: 1000, objectBytes: 1000, lineBytes: 100, chunkLines: 25_500, gzip: false },
   { name: 'directories', title: '5,000 directories of 4 × 1 KB', directories: 5000, objectsPerDirectory: 4, objectBytes: 1000, lineBytes: 100, chunkLines: 25_500, gzip: false },

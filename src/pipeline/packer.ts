@@ -1,14 +1,20 @@
 /**
- * Room for bytes that are copied into the slab: decoded ones, those of small sources, and added newlines. It owns the slot that
- * is being filled. What is packed lies without gaps, so a part never holds many slots for few bytes.
+ * Room for bytes that are copied into the slab: decoded ones, added newlines, and those of small sources that do not lie close enough. It owns
+ * the slot that is being filled, and whether small pieces stay where they landed.
+ *
+ * Invariants:
+ * P1. A part never holds many slots for few bytes; see `slotsPerCall`. What is packed lies without gaps. What stays where it landed fills half
+ *     a slot, or lies behind what was read before it: then a slot is left only for what does not fit in it any more.
+ * P2. Once anything comes between small pieces, what is let go or packed itself, small ones are packed for good.
  */
-import { viewOf, type Piece, type Reservation, type Slot } from './slab.ts';
+import { IN_PLACE_BYTES, viewOf, type Piece, type Reservation, type Slot } from './slab.ts';
 import { orAborted, type Delay } from './waiting.ts';
 
 export class Packer {
   readonly #reservation: Reservation;
   readonly #signal: AbortSignal;
   #slot: Slot | null = null;
+  #packsSmall = false;
 
   /** @param signal ends the waiting for a slot */
   constructor(reservation: Reservation, signal: AbortSignal) {
@@ -19,12 +25,23 @@ export class Packer {
   /** Copies `bytes` and hands the pieces on, in order; `take` takes over their references. @throws the signal's reason */
   pack(bytes: Uint8Array, take: (piece: Piece) => Delay): Delay {
     const slot = this.#slot;
+    this.#packsSmall = true;
     if (bytes.length > 0 && slot && slot.freeBytes >= bytes.length) return take(copied(bytes, slot));
     return this.#packBySlot(bytes, take);
   }
 
+  /** Hands on what landed in the slab as it lies there, or a copy of it. `take` takes over its reference. @throws the signal's reason */
+  place(piece: Piece, take: (piece: Piece) => Delay): Delay {
+    return this.#packsSmall && piece.end - piece.start < IN_PLACE_BYTES ? this.#move(piece, take) : take(piece);
+  }
+
+  /** Something is let go that lies between small pieces. */
+  packSmall(): void {
+    this.#packsSmall = true;
+  }
+
   /** Copies what lies in the slab already, and lets go of where it lay. @throws the signal's reason */
-  move(from: Piece, take: (piece: Piece) => Delay): Delay {
+  #move(from: Piece, take: (piece: Piece) => Delay): Delay {
     const lengthBytes = from.end - from.start;
     const slot = this.#slot;
     let delay: Delay;

@@ -18,7 +18,7 @@ import type { ObjectStore } from '../stores/object-store.ts';
 import { Fifo } from './fifo.ts';
 import { Landing } from './landing.ts';
 import type { Jump, ReadingItem, SourceStretch } from './reading-list.ts';
-import { IN_PLACE_BYTES, SLOT_BYTES, viewOf, type Piece, type Reservation, type Slot } from './slab.ts';
+import { SLOT_BYTES, viewOf, type Piece, type Reservation, type Slot } from './slab.ts';
 import { orAborted } from './waiting.ts';
 
 /** Ranges of large sources; small ones are read whole. */
@@ -26,6 +26,9 @@ const RANGE_BYTES = SLOT_BYTES;
 const MIN_RANGE_BYTES = 256 * 2 ** 10;
 /** Under a limit, so many seconds' worth is on its way: what has not come whole when a call ends is lost to the run. */
 const LIMITED_SECONDS = 2;
+
+/** From here on it pays to look at bytes as they land: of less, what has come is still in the processor's cache when its turn comes. */
+const LANDING_BYTES = 64 * 1024;
 
 /** Events that wait to be consumed, at most: bounds what tiny sources cost beside their bytes. */
 const QUEUE_LIMIT = 4096;
@@ -257,7 +260,7 @@ export class Prefetch {
       const lengthBytes = Math.min(this.#rangeBytes, end - feeding.offset);
       const piece = this.#inSlot(lengthBytes) ?? this.#inNewSlot(lengthBytes);
       if (!piece) return false;
-      this.#start(stretch, feeding.offset, isPlain && lengthBytes >= IN_PLACE_BYTES ? { ...piece, landing: new Landing(piece, this.#options.scanner) } : piece);
+      this.#start(stretch, feeding.offset, isPlain && lengthBytes >= LANDING_BYTES ? { ...piece, landing: new Landing(piece, this.#options.scanner) } : piece);
       feeding.offset += lengthBytes;
     }
     this.#push({ kind: 'end', stretch });

@@ -1,10 +1,9 @@
 /**
- * Takes what the prefetch hands out and gives the cutter the bytes of the sources: decoded where they are compressed, and copied
- * where they are too small to be left where they landed. It settles what is wrong with a source.
+ * Takes what the prefetch hands out and gives the cutter the bytes of the sources: as they landed, or decoded where they are compressed. It settles what is wrong with a source.
  *
  * Invariants:
  * R1. A failure record is durable before any byte after that source is read on.
- * R2. A piece that stays where it landed fills at least half a slot; see `slotsPerCall`.
+ * R2. What is read and not handed on, as of compressed and of broken sources, is said to the packer.
  */
 import { isErrorCode, TributaryError } from '../contracts/errors.ts';
 import type { MergeSpec } from '../contracts/merge.ts';
@@ -18,7 +17,7 @@ import type { SourceStretch } from './reading-list.ts';
 import { Restart } from './restart.ts';
 import type { RunRecords } from './run-records.ts';
 import { prefixCrc32, salvage, type SalvageOptions } from './salvage.ts';
-import { IN_PLACE_BYTES, viewOf, type Piece } from './slab.ts';
+import { viewOf, type Piece } from './slab.ts';
 import type { Delay } from './waiting.ts';
 
 export interface ReaderOptions {
@@ -90,6 +89,7 @@ export class Reader {
     this.#stretch = stretch;
     if (record && onError === 'stop') throw new TributaryError(isErrorCode(record.code) ? record.code : 'TRB-SOURCE-CORRUPT', record.reason, this.#where());
     cutter.begin(stretch, firstOffset);
+    if (encoding !== 'plain') this.#options.packer.packSmall();
     if (stretch.rest?.refused !== undefined) return this.#broken(new TributaryError('TRB-SOURCE-REST', `${this.#uri()} ${stretch.rest.refused}`, this.#where()));
     if (record?.outcome === 'failed' || encoding === 'plain') return undefined;
     if (encoding === 'unsupported') return this.#broken(new TributaryError('TRB-SOURCE-ENCODING', `${this.#uri()} is compressed in a way that is not supported`, this.#where()));
@@ -99,7 +99,7 @@ export class Reader {
 
   #plain(piece: Piece): Delay {
     const { cutter, packer } = this.#options;
-    return piece.end - piece.start >= IN_PLACE_BYTES ? cutter.append(piece) : packer.move(piece, (copy) => cutter.append(copy));
+    return packer.place(piece, (placed) => cutter.append(placed));
   }
 
   async #decode(piece: Piece, decoding: Decoding): Promise<void> {
@@ -179,9 +179,10 @@ export class Reader {
 
   /** @throws Restart where the record asks for other parts than were sent; the error itself where the run stops at the first one */
   async #broken(error: TributaryError): Promise<void> {
-    const { cutter, prefetch, records, onError, cutOff } = this.#options;
+    const { cutter, packer, prefetch, records, onError, cutOff } = this.#options;
     const stretch = this.#current();
     const { record } = stretch;
+    packer.packSmall();
     prefetch.drop(stretch);
     const { keep, readBytes, isSent } = cutter.takeBack();
     if (record && keep >= record.keep) {

@@ -13,7 +13,7 @@ import type { Landing } from './landing.ts';
 
 /** A whole small source, or one range of a large one, fits a slot. */
 export const SLOT_BYTES = 8 * 2 ** 20;
-/** What fills at least this much of a slot is left where it landed; see `slotsPerCall`. */
+/** What fills at least this much of a slot is left where it landed, whatever comes before and after it; see `slotsPerCall`. */
 export const IN_PLACE_BYTES = SLOT_BYTES / 2;
 /** Of a worker's memory budget. The rest of it is for what lies outside the slab: sockets, decoders, and the heap's growth under load. */
 export const SLAB_SHARE = 0.7;
