@@ -1,0 +1,101 @@
+/** How many slots a merge needs, and what it copies. */
+import { describe, expect, it } from '@jest/globals';
+import { gunzipSync, gzipSync } from 'node:zlib';
+import { createRandom } from '../../../src/core/random.ts';
+import { slotsPerCall } from '../../../src/pipeline/call-slots.ts';
+import { Packer } from '../../../src/pipeline/packer.ts';
+import { IN_PLACE_BYTES, Slab, SLOT_BYTES, type Piece } from '../../../src/pipeline/slab.ts';
+import { checkBatch } from '../../support/batch-checks.ts';
+import { createRig, SOURCE_BUCKET, type Rig } from '../../support/batch-rig.ts';
+
+const MIB = 2 ** 20;
+const PART_BYTES = 5 * MIB;
+
+/** Long lines, the last of which ends or does not. */
+function plain(sizeBytes: number, seed: number, ends = true): Buffer {
+  const bytes = Buffer.alloc(sizeBytes, `${'long '.repeat(1000)}line of source ${seed}\n`);
+  bytes[sizeBytes - 1] = ends ? 0x0a : 0x78;
+  return bytes;
+}
+
+/** A comment (RFC 1952, FCOMMENT) of nothing. */
+function commented(sizeBytes: number): Buffer {
+  const member = gzipSync('');
+  const head = Buffer.from(member.subarray(0, 10));
+  head[3] = 0x10;
+  return Buffer.concat([head, Buffer.alloc(sizeBytes, 'x'), Buffer.of(0), member.subarray(10)]);
+}
+
+const name = (index: number): string => String(index).padStart(4, '0');
+
+/** Slots for one call, and no more. */
+function tightRig(sources: ReadonlyMap<string, Buffer>): Rig {
+  return createRig({ sources, slab: new Slab(slotsPerCall(PART_BYTES) * SLOT_BYTES), partBytes: PART_BYTES, chunk: { lines: 10_000_000 } });
+}
+
+describe('a merge with the slots of one call', () => {
+  it.each([
+    { what: 'plain ones', suffix: '', between: (seed: number) => plain(SLOT_BYTES - 5000, seed) },
+    { what: 'plain ones that lack their last newline', suffix: '', between: (seed: number) => plain(SLOT_BYTES - 5000, seed, false) },
+    { what: 'compressed ones of nothing', suffix: '.gz', between: () => commented(SLOT_BYTES - 5000) },
+  ])('never waits for itself where small sources lie between large ones: $what', async ({ suffix, between }) => {
+    const sources = new Map(Array.from({ length: 30 }, (_, index) => (index % 2 === 0 ? [name(index), plain(10_000, index)] : [`${name(index)}${suffix}`, between(index)])));
+    const decoded = new Map([...sources].map(([key, bytes]) => [key, key.endsWith('.gz') ? gunzipSync(bytes) : bytes]));
+    const rig = tightRig(sources);
+    expect(await checkBatch(rig, await rig.finish(), { decoded })).toEqual([]);
+  }, 60_000);
+
+  it('never waits for itself where small sources lie between large ones that were changed', async () => {
+    const sources = new Map(Array.from({ length: 60 }, (_, index) => [name(index), plain(index % 2 === 0 ? 10_000 : SLOT_BYTES - 5000, index)]));
+    const rig = tightRig(sources);
+    for (let index = 1; index < 60; index += 2) rig.store.seed(SOURCE_BUCKET, rig.sourceKey(name(index)), Buffer.from('another version\n'));
+    expect(await rig.finish()).toMatchObject({ done: true, tally: { doneObjects: 30, failedObjects: 30 } });
+    expect(Buffer.concat([...rig.outputs().values()]).equals(Buffer.concat([...sources.values()].filter((_, index) => index % 2 === 0)))).toBe(true);
+  }, 60_000);
+
+  it('takes sources of any size, in any order', async () => {
+    const random = createRandom(5);
+    const sizes: readonly [number, ...number[]] = [1, 10_000, 100_000, MIB, 3 * MIB, IN_PLACE_BYTES - 1, IN_PLACE_BYTES, 5 * MIB, SLOT_BYTES, SLOT_BYTES + 1, 17 * MIB];
+    const sources = new Map(Array.from({ length: 60 }, (_, index) => [name(index), plain(random.pick(sizes), index, index < 40 || random.chance(0.5))]));
+    const rig = tightRig(sources);
+    expect(await checkBatch(rig, await rig.finish(), { decoded: sources })).toEqual([]);
+  }, 60_000);
+});
+
+describe('small pieces', () => {
+  async function withPacker(body: (packer: Packer, landed: (sizeBytes: number) => Piece) => void | Promise<void>): Promise<void> {
+    const { signal } = new AbortController();
+    const reservation = await new Slab(4 * SLOT_BYTES).reserve(4, signal);
+    const slot = reservation.tryAcquire()!;
+    const packer = new Packer(reservation, signal);
+    await body(packer, (sizeBytes) => slot.take(sizeBytes));
+    packer.release();
+    slot.release();
+    reservation.end();
+  }
+
+  function place(packer: Packer, piece: Piece): { readonly stays: boolean } {
+    let stays = false;
+    const delay = packer.place(piece, (placed) => {
+      stays = placed === piece;
+      placed.slot.release();
+      return undefined;
+    });
+    if (delay) throw new Error('there was room');
+    return { stays };
+  }
+
+  it('stay where they landed, until something comes between them', async () => {
+    await withPacker(async (packer, landed) => {
+      expect(place(packer, landed(100))).toEqual({ stays: true });
+      await packer.pack(Uint8Array.of(0x0a), (newline) => { newline.slot.release(); return undefined; });
+      expect(place(packer, landed(100))).toEqual({ stays: false });
+      expect(place(packer, landed(IN_PLACE_BYTES))).toEqual({ stays: true });
+    });
+    await withPacker(async (packer, landed) => {
+      packer.packSmall();
+      await packer.pack(Uint8Array.of(0x0a), (newline) => { newline.slot.release(); return undefined; });
+      expect(place(packer, landed(100))).toEqual({ stays: false });
+    });
+  });
+});
