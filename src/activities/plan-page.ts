@@ -99,15 +99,14 @@ async function planSegmentFrom(
   const collected = await collect(source, spec, run, planner, before, signal);
   if (collected.ended) planner.finish();
   else planner.flush();
-  const { rows, totals } = collected;
+  const { rows, text, totals } = collected;
   const batchFiles = await writeBatches(control, planner.takeBatches(), signal);
   for (const file of batchFiles) {
     totals.batches += file.batches;
     totals.groups += file.groups;
   }
   const firstRow = before?.cursor?.nextRow ?? 0;
-  const text = rows.map((row) => `${JSON.stringify(row)}\n`).join('');
-  const page = rows.length === 0 ? null : { hash: await control.put('plan', '.ndjson.gz', gzipSync(text), signal), firstRow, rows: rows.length };
+  const page = rows === 0 ? null : { hash: await control.put('plan', '.ndjson.gz', gzipSync(text), signal), firstRow, rows };
   const next: PlanSegment = {
     schema: 'tributary.plan-segment/1', previous, page, batchFiles, totals, cursor: collected.ended ? null : planner.cursor(collected.lastKey),
   };
@@ -118,7 +117,18 @@ async function planSegmentFrom(
 /** Collects the sources of the next segment. */
 type Collect = (source: ObjectStore, spec: MergeSpec, run: RunRef, planner: Planner, before: PlanSegment | null, signal: AbortSignal) => Promise<Collected>;
 
-interface Collected { readonly rows: readonly PlanRow[]; readonly totals: PlanTotals; readonly lastKey: string; readonly ended: boolean }
+interface Collected {
+  readonly rows: number;
+  /** A line of JSON for each. */
+  readonly text: string;
+  readonly totals: PlanTotals;
+  readonly lastKey: string;
+  readonly ended: boolean;
+}
+
+function lineOf(row: PlanRow): string {
+  return `${JSON.stringify(row)}\n`;
+}
 
 /** What another run could not merge. */
 function retried(target: ObjectStore): Collect {
@@ -133,7 +143,7 @@ function retried(target: ObjectStore): Collect {
       totals.sources += 1;
       totals.sourceBytes += sizeBytes;
     }
-    return { rows, totals, lastKey: rows.at(-1)?.[0] ?? after, ended };
+    return { rows: rows.length, text: rows.map(lineOf).join(''), totals, lastKey: rows.at(-1)?.[0] ?? after, ended };
   };
 }
 
@@ -141,13 +151,16 @@ function retried(target: ObjectStore): Collect {
 const listed: Collect = async (source, spec, run, planner, before, signal) => {
   const { bucket, prefix } = spec.source;
   const reasonToSkip = sourceSelection(source, spec, run.stamp);
-  const rows: PlanRow[] = [];
+  /** A text a page of the listing: fifty thousand rows that were kept as objects would be moved and marked by each collection of garbage. */
+  const texts: string[] = [];
+  let rows = 0;
   const totals: PlanTotals = structuredClone(before?.totals ?? EMPTY_TOTALS);
   let lastKey = before?.cursor?.lastKey ?? '';
   let continuationToken: string | undefined;
   for (;;) {
     const page = await source.list({ bucket, prefix, continuationToken, startAfter: continuationToken === undefined && lastKey !== '' ? lastKey : undefined }, { signal });
     totals.listRequests += 1;
+    const lines: string[] = [];
     for (const object of page.objects) {
       if (lastKey !== '') assertAscending(lastKey, object.key);
       lastKey = object.key;
@@ -164,11 +177,13 @@ const listed: Collect = async (source, spec, run, planner, before, signal) => {
       planner.add(object.key.slice(prefix.length), object.sizeBytes);
       totals.sources += 1;
       totals.sourceBytes += object.sizeBytes;
-      rows.push([object.key, object.sizeBytes, object.etag, object.modifiedMs]);
+      lines.push(lineOf([object.key, object.sizeBytes, object.etag, object.modifiedMs]));
     }
-    if (page.next === undefined) return { rows, totals, lastKey, ended: true };
+    rows += lines.length;
+    texts.push(lines.join(''));
     // A whole page more may fit or not: the segment ends between pages, so that no page is listed twice.
-    if (rows.length > SEGMENT_ROWS - 1000) return { rows, totals, lastKey, ended: false };
+    const ended = page.next === undefined;
+    if (ended || rows > SEGMENT_ROWS - 1000) return { rows, text: texts.join(''), totals, lastKey, ended };
     continuationToken = page.next;
   }
 };
