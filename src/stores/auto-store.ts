@@ -8,7 +8,7 @@
 import { TributaryError } from '../contracts/errors.ts';
 import type { ObjectStore } from './object-store.ts';
 import { FallbackError } from './socket/failure.ts';
-import type { HotStore } from './socket/socket-store.ts';
+import type { HotStore, ReadWatcher } from './socket/socket-store.ts';
 
 /** Refusals in a row after which a verb of a bucket is the SDK's for good. */
 const MAX_FALLBACKS = 3;
@@ -42,7 +42,12 @@ export function createAutoStore(sdk: ObjectStore, { openLean, strict = false, on
     onServed('sdk');
     return call();
   };
-  // The way of every small read: no function that waits where one that is told will do.
+  const refused = <T>(verb: string, bucket: string, error: FallbackError, serve: (store: HotStore) => Promise<T>): Promise<T> => {
+    if (strict) throw new TributaryError('TRB-INVALID-CONFIG', `the socket client cannot serve store ${sdk.name} (${error.message}); adapter: auto can`, { store: sdk.name, bucket });
+    const name = `${verb} ${bucket}`;
+    fallbacks.set(name, (fallbacks.get(name) ?? 0) + 1);
+    return viaSdk(() => serve(sdk));
+  };
   const hot = <T>(verb: string, bucket: string, serve: (store: HotStore) => Promise<T>): Promise<T> => {
     const refusals = fallbacks.size === 0 ? 0 : fallbacks.get(`${verb} ${bucket}`) ?? 0;
     if (refusals >= MAX_FALLBACKS) return viaSdk(() => serve(sdk));
@@ -52,20 +57,23 @@ export function createAutoStore(sdk: ObjectStore, { openLean, strict = false, on
       if (refusals > 0) fallbacks.delete(`${verb} ${bucket}`);
       return answer;
     }, (error: unknown) => {
-      if (error instanceof FallbackError) {
-        if (strict) throw new TributaryError('TRB-INVALID-CONFIG', `the socket client cannot serve store ${sdk.name} (${error.message}); adapter: auto can`, { store: sdk.name, bucket });
-        fallbacks.set(`${verb} ${bucket}`, refusals + 1);
-        return viaSdk(() => serve(sdk));
-      }
+      if (error instanceof FallbackError) return refused(verb, bucket, error, serve);
       onServed('socket');
       throw error;
     });
   };
 
+  const readInto: ObjectStore['readInto'] = (request, into, options) => hot('readInto', request.bucket, (store) => store.readInto(request, into, options));
+  const reads: ReadWatcher = {
+    answered: () => { onServed('socket'); },
+    refused: async (error, request, into, options) => refused('readInto', request.bucket, error, (store) => store.readInto(request, into, options)),
+  };
+
   return {
     name: sdk.name,
     list: (request, options) => hot('list', request.bucket, (store) => store.list(request, options)),
-    readInto: (request, into, options) => hot('readInto', request.bucket, (store) => store.readInto(request, into, options)),
+    // The way of every small read: as long as nothing was refused, nobody waits for it here.
+    readInto: (request, into, options) => (opened && fallbacks.size === 0 ? opened.readInto(request, into, options, reads) : readInto(request, into, options)),
     get: (ref, options) => hot('get', ref.bucket, (store) => store.get(ref, options)),
     put: (request, options) => hot('put', request.bucket, (store) => store.put(request, options)),
     createUpload: (request, options) => hot('createUpload', request.bucket, (store) => store.createUpload(request, options)),

@@ -10,7 +10,9 @@ import { createAutoStore, type Client } from '../../../src/stores/auto-store.ts'
 import { bodyOf } from '../../../src/stores/body.ts';
 import { connectStore } from '../../../src/stores/connect-store.ts';
 import { usesProxy } from '../../../src/stores/proxy.ts';
+import type { ObjectStore } from '../../../src/stores/object-store.ts';
 import { FallbackError } from '../../../src/stores/socket/failure.ts';
+import type { HotStore } from '../../../src/stores/socket/socket-store.ts';
 import { createMemoryStore } from '../../support/memory-store.ts';
 
 const config = (overrides: Partial<StoreConfig> = {}): StoreConfig => ({ ...storeConfig.parse({}), ...overrides });
@@ -51,6 +53,55 @@ describe('createAutoStore', () => {
     expect(served).toEqual([...Array.from({ length: 6 }, () => 'sdk'), 'socket', 'socket']);
     expect(sdk.log).toHaveLength(6);
     expect(refusals).toBe(3);
+  });
+
+  it.each([false, true])('is told of reads that the lean client answers or refuses (strict: %s)', async (strict) => {
+    const lean = createMemoryStore({ buckets: ['b'] });
+    let isOdd = false;
+    let asked = 0;
+    const served: Client[] = [];
+    const openLean = async (): Promise<HotStore> => ({
+      ...lean,
+      // As the lean client does: it tells who watches, and rejects where nobody does.
+      readInto: async (request, into, options, watcher) => {
+        asked += 1;
+        const error = new FallbackError('odd');
+        if (isOdd && watcher) return watcher.refused(error, request, into, options);
+        if (isOdd) throw error;
+        const result = await lean.readInto(request, into, options);
+        watcher?.answered();
+        return result;
+      },
+    });
+    const sdk: ObjectStore = {
+      ...createMemoryStore(),
+      readInto: async (_, into) => {
+        into.set(Buffer.from('slow'));
+        return {};
+      },
+    };
+    const store = createAutoStore(sdk, { openLean, strict, onServed: (client) => served.push(client) });
+    const etag = lean.seed('b', 'k', Buffer.from('lean'));
+    const read = async (): Promise<string> => {
+      const into = Buffer.alloc(4);
+      await store.readInto({ bucket: 'b', key: 'k', ifMatch: etag, offset: 0, lengthBytes: 4, sizeBytes: 4 }, into);
+      return String(into);
+    };
+    expect([await read(), await read()]).toEqual(['lean', 'lean']);
+    isOdd = true;
+    if (strict) {
+      for (let n = 0; n < 2; n += 1) await expect(read()).rejects.toMatchObject({ code: 'TRB-INVALID-CONFIG', message: expect.stringContaining('odd') });
+      return;
+    }
+    expect([await read(), await read()]).toEqual(['slow', 'slow']);
+    isOdd = false;
+    expect([await read(), await read()]).toEqual(['lean', 'lean']);
+    isOdd = true;
+    for (let n = 0; n < 4; n += 1) expect(await read()).toBe('slow');
+    isOdd = false;
+    expect(await read()).toBe('slow');
+    expect(asked).toBe(2 + 2 + 2 + 3);
+    expect(served).toEqual(['socket', 'socket', 'sdk', 'sdk', 'socket', 'socket', 'sdk', 'sdk', 'sdk', 'sdk', 'sdk']);
   });
 
   it('leaves errors of the store alone', async () => {

@@ -110,6 +110,23 @@ describe('readInto', () => {
     });
   }
 
+  it('tells who watches a read how it ended, once', async () => {
+    const told: string[] = [];
+    const watcher = {
+      answered: () => { told.push('answered'); },
+      refused: async (error: Error) => {
+        told.push(error.name);
+        return { objectCrc32: 7 };
+      },
+    };
+    const read = () => rig.store.readInto(range, Buffer.alloc(5), undefined, watcher);
+    await rig.start([ranged(), refusal(404, 'NoSuchKey'), ranged({ 'Content-Length': '6' })]);
+    expect(await read()).toEqual({});
+    await expect(read()).rejects.toMatchObject({ code: 'TRB-SOURCE-GONE' });
+    expect(await read()).toEqual({ objectCrc32: 7 });
+    expect(told).toEqual(['answered', 'answered', 'FallbackError']);
+  });
+
   it('leaves odd buckets, keys and versions to the SDK before anything is sent', async () => {
     await rig.start([ranged()]);
     for (const request of [{ ...range, bucket: 'x--use1-az4--x-s3' }, { ...range, key: '\ud800' }, { ...range, ifMatch: '"ü"' }]) {
