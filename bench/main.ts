@@ -27,7 +27,7 @@ const USAGE = `npm run bench -- [options]
   --quick             About two minutes: parts of large, small and directories, two rounds
   --help              This text`;
 
-const ALL_SETS = ['large', 'large/2', 'huge', 'small', 'small/2', 'tiny', 'directories', 'directories/2', 'gzip', 'lines-20', 'lines-200', 'lines-10M', 'line-1G'];
+const ALL_SETS = ['large', 'large/2', 'huge', 'small', 'small/2', 'middle', 'tiny', 'directories', 'directories/2', 'gzip', 'lines-20', 'lines-200', 'lines-10M', 'line-1G'];
 const QUICK_SETS = ['large/4', 'small/4', 'directories/10'];
 /** More than that is not kept by the lean server, so that it cannot be compared there. */
 const KEPT_BYTES = 1.1e9;
