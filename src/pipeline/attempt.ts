@@ -93,9 +93,10 @@ export class BatchAttempt {
     const { spec, batch, target, slab, limits, untilGroup } = options;
     this.#options = options;
     this.#from = from;
-    this.#ahead = from.open;
     this.#without = without;
     this.#untilGroup = untilGroup ?? batch.groups.length;
+    // What lies behind belongs to another call, which carries it on.
+    this.#ahead = from.open.filter(({ start }) => start.group < this.#untilGroup);
     this.#lane = pLimit(limits.uploads);
     this.#opener = new UploadOpener({ store: target.store, signal: this.#cutOff.signal, output: spec.output, resumes, left });
     this.#ledger = new Ledger({

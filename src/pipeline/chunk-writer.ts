@@ -16,6 +16,7 @@ import type { Body } from '../stores/object-store.ts';
 import { completeOnce, judge, putOnce, type ChunkObject, type PublishContext } from './publish.ts';
 import { Restart } from './restart.ts';
 import { FormingPart } from './forming-part.ts';
+import type { Packer } from './packer.ts';
 import { type Piece } from './slab.ts';
 import type { AdoptedChunk, Destination } from './uploads.ts';
 
@@ -114,6 +115,11 @@ export class ChunkWriter {
   truncate(mark: Mark): void {
     this.#forming.takeBack(this.#mark.bytes - mark.bytes);
     this.#mark = mark;
+  }
+
+  /** @see FormingPart.tidy */
+  tidy(packer: Packer): Promise<void> {
+    return this.#forming.tidy(packer);
   }
 
   /** Ends the forming part here and starts to send it. @throws TRB-CHUNK-TOO-LARGE */

@@ -16,6 +16,7 @@ import type { LineScanner } from '../core/lines.ts';
 import type { ChunkWriter, Mark } from './chunk-writer.ts';
 import { HOT_BYTES, type Block } from './landing.ts';
 import type { ReadingPoint } from './ledger.ts';
+import type { Packer } from './packer.ts';
 import type { SourceStretch } from './reading-list.ts';
 import { Restart } from './restart.ts';
 import type { Piece } from './slab.ts';
@@ -110,6 +111,18 @@ export class Cutter {
     this.#before = this.#writer?.mark ?? null;
   }
 
+  /** Which of the next `sizeBytes` are wanted: they lie in `[from, to)` of them. */
+  wanted(sizeBytes: number): { readonly from: number; readonly to: number } {
+    const { from, to } = this.#current();
+    const within = (offset: number): number => Math.min(sizeBytes, Math.max(0, offset - this.#arriving));
+    return { from: within(from), to: to === null ? sizeBytes : within(to) };
+  }
+
+  /** Bytes arrive that are not wanted, and are let go. */
+  passOver(sizeBytes: number): void {
+    this.#arriving += sizeBytes;
+  }
+
   /** Takes over the piece's reference. */
   append(piece: Piece): Delay {
     const stretch = this.#current();
@@ -155,6 +168,11 @@ export class Cutter {
       this.#nextChunk = writer.options.chunk;
     }
     return { keep, readBytes, isSent: false };
+  }
+
+  /** What is left of a broken source, of which nothing was sent, is made to lie close. @throws what the packer throws while it waits for a slot */
+  async tidy(packer: Packer): Promise<void> {
+    await this.#writer?.tidy(packer);
   }
 
   /** The broken source is over, with its record written. */

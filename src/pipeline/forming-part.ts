@@ -9,7 +9,8 @@ import { TributaryError } from '../contracts/errors.ts';
 import { combineCrc32 } from '../core/crc32.ts';
 import type { Body } from '../stores/object-store.ts';
 import { HOT_BYTES } from './landing.ts';
-import type { Piece } from './slab.ts';
+import type { Packer } from './packer.ts';
+import { IN_PLACE_BYTES, type Piece } from './slab.ts';
 
 export class FormingPart {
   readonly #pieces: Piece[] = [];
@@ -53,6 +54,23 @@ export class FormingPart {
     if (this.#sizeBytes >= this.#summedBytes) return;
     this.#crc32 = this.#summedBytes = 0;
     this.#summedTo = { piece: 0, bytes: 0 };
+  }
+
+  /**
+   * After a source broke: what is left of it holds no slot for a few bytes, and what is packed next lies right behind what was.
+   * @throws what the packer throws while it waits for a slot
+   */
+  async tidy(packer: Packer): Promise<void> {
+    const packed = this.#pieces.findLast((piece) => packer.hasPacked(piece));
+    if (packed) packer.goBackTo(packed);
+    const last = this.#pieces.at(-1);
+    if (!last || packer.hasPacked(last) || last.end - last.start >= IN_PLACE_BYTES) return;
+    last.slot.retain();
+    this.takeBack(last.end - last.start);
+    await packer.place(last, (piece) => {
+      this.push(piece);
+      return undefined;
+    });
   }
 
   /** All of it, to be sent. */

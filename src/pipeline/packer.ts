@@ -5,6 +5,7 @@
  * Invariants:
  * P1. A part never holds many slots for few bytes; see `slotsPerCall`. What is packed lies without gaps. What stays where it landed fills half
  *     a slot, or lies behind what was read before it: then a slot is left only for what does not fit in it any more.
+ *     Where bytes are taken back, what is packed next lies right behind what was kept.
  * P2. Once anything comes between small pieces, what is let go or packed itself, small ones are packed for good.
  */
 import { IN_PLACE_BYTES, viewOf, type Piece, type Reservation, type Slot } from './slab.ts';
@@ -14,6 +15,8 @@ export class Packer {
   readonly #reservation: Reservation;
   readonly #signal: AbortSignal;
   #slot: Slot | null = null;
+  /** Slots that were filled here, and by nobody else. */
+  readonly #filled = new WeakSet<Slot>();
   #packsSmall = false;
 
   /** @param signal ends the waiting for a slot */
@@ -38,6 +41,21 @@ export class Packer {
   /** Something is let go that lies between small pieces. */
   packSmall(): void {
     this.#packsSmall = true;
+  }
+
+  /** Whether the piece was copied here. */
+  hasPacked({ slot }: Piece): boolean {
+    return this.#filled.has(slot);
+  }
+
+  /** Goes on right behind `last`: whatever was packed after it was taken back, and let go. @param last a piece that was packed, and is held */
+  goBackTo(last: Piece): void {
+    if (this.#slot !== last.slot) {
+      this.release();
+      last.slot.retain();
+      this.#slot = last.slot;
+    }
+    last.slot.takeBackTo(last.end);
   }
 
   /** Copies what lies in the slab already, and lets go of where it lay. @throws the signal's reason */
@@ -80,7 +98,8 @@ export class Packer {
     while (!this.#slot || this.#slot.freeBytes === 0) {
       this.release();
       this.#slot = this.#reservation.tryAcquire();
-      if (!this.#slot) await orAborted(this.#reservation.freed(), this.#signal);
+      if (this.#slot) this.#filled.add(this.#slot);
+      else await orAborted(this.#reservation.freed(), this.#signal);
     }
     return this.#slot;
   }

@@ -152,9 +152,17 @@ export class Reader {
     return sum === null ? {} : { crc32: sum };
   }
 
+  /** Copies of decoded bytes what is wanted, and no more: what is copied and let go would still hold its slot. */
   #pack(bytes: Uint8Array): Delay {
     const { packer, cutter } = this.#options;
-    return packer.pack(bytes, (piece) => cutter.append(piece));
+    const { from, to } = cutter.wanted(bytes.length);
+    if (from === 0 && to === bytes.length) return packer.pack(bytes, (piece) => cutter.append(piece));
+    cutter.passOver(Math.min(from, to));
+    const delay = from < to ? packer.pack(bytes.subarray(from, to), (piece) => cutter.append(piece)) : undefined;
+    const passOver = (): void => { cutter.passOver(bytes.length - to); };
+    if (delay) return delay.then(passOver);
+    passOver();
+    return undefined;
   }
 
   #end(): Delay {
@@ -185,6 +193,7 @@ export class Reader {
     packer.packSmall();
     prefetch.drop(stretch);
     const { keep, readBytes, isSent } = cutter.takeBack();
+    if (!isSent) await cutter.tidy(packer);
     if (record && keep >= record.keep) {
       cutter.giveUp(record);
       this.#over();

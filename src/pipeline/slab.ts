@@ -45,6 +45,11 @@ export class Slot {
     return { slot: this, start, end: start + sizeBytes, bytes: this.#bytes };
   }
 
+  /** Makes free again what was taken behind `end`. The caller knows that nobody holds any of it. @param end offset in the slab's memory */
+  takeBackTo(end: number): void {
+    this.#used = end - this.offset;
+  }
+
   retain(): void {
     this.#references += 1;
   }

@@ -8,6 +8,7 @@ import type { MergeCursor } from '../contracts/cursor.ts';
 import type { Limits } from '../contracts/limits.ts';
 import type { BranchProgress } from '../contracts/progress.ts';
 import { addTally, emptyTally, type Tally } from '../contracts/tally.ts';
+import { splitCursor } from '../core/split-cursor.ts';
 import { Control } from './control.ts';
 import { asFailure, rootCause } from './failures.ts';
 import { branchProgressQuery } from './messages.ts';
@@ -107,20 +108,19 @@ async function runChain(control: Control, input: MergePrefixInput, chains: Chain
       chains[index] = { ...chain, cursor: cursorOfFailure(error) ?? cursor, recovering: true, calls: call };
       throw error;
     });
+    const reached = { ...chain, cursor: result?.cursor ?? cursor, recovering: result === null || 'lost' in result, calls: call };
     const stalledAt = result?.stalledAtGroup ?? null;
-    chains[index] = {
-      ...chain, cursor: result?.cursor ?? cursor, untilGroup: stalledAt === null ? untilGroup : stalledAt + 1, recovering: result === null || 'lost' in result, calls: call,
-    };
-    if (stalledAt === null) continue;
-    chains.push({ ...wholeBatch(batch, summary), cursor: cursorAt(stalledAt + 1), untilGroup });
+    if (result === null || stalledAt === null) {
+      chains[index] = reached;
+      continue;
+    }
+    const { upTo, behind } = splitCursor(result.cursor, stalledAt);
+    chains[index] = { ...reached, cursor: upTo, untilGroup: stalledAt + 1 };
+    chains.push({ ...wholeBatch(batch, summary), cursor: behind, untilGroup, recovering });
     start(chains.length - 1);
   }
   // The new run begins when all chains have stopped: none of them waits for the slow call of another.
   if (workflowInfo().continueAsNewSuggested) control.interruptCalls();
-}
-
-function cursorAt(group: number): MergeCursor {
-  return { v: 1, low: { group, row: 0, offset: 0 }, chunk: 0, tally: emptyTally(), open: [], done: false };
 }
 
 /** How far a call came that failed, as it says after the facts of its error. */

@@ -63,6 +63,8 @@ export interface Rig {
   outputs(): Map<string, Buffer>;
   index(): Promise<ChunkRow[]>;
   failures(): FailureRecord[];
+  /** As if an earlier call had met it. */
+  addFailure(record: FailureRecord): void;
   sourceKey(relativeKey: string): string;
   chunkKey(group: string, chunk: number): string;
 }
@@ -120,6 +122,10 @@ export function createRig(options: RigOptions): Rig {
     },
     failures: () => store.keys(TARGET_BUCKET).filter((key) => key.startsWith(`${control.prefix}failures/`))
       .map((key) => failureRecord.parse(JSON.parse(String(store.peek(TARGET_BUCKET, key))))),
+    addFailure: (record) => {
+      const file = `${String(record.row).padStart(12, '0')}-${record.keep}.json`;
+      store.seed(TARGET_BUCKET, `${control.prefix}failures/${batchFolder(0, 0)}${file}`, JSON.stringify(record));
+    },
     sourceKey: (relativeKey) => `${SOURCE_PREFIX}${relativeKey}`,
     chunkKey: (group, number) => `${TARGET_PREFIX}${group}merged-${STAMP}-${String(number).padStart(8, '0')}.log`,
   };

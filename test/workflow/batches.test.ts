@@ -4,6 +4,7 @@ import { describe, expect, it } from '@jest/globals';
 import { Context } from '@temporalio/activity';
 import { ApplicationFailure } from '@temporalio/common';
 import type { MergeChunksInput } from '../../src/contracts/activities.ts';
+import type { OpenChunk } from '../../src/contracts/cursor.ts';
 import type { BranchProgress, Progress } from '../../src/contracts/progress.ts';
 import { createFakes, cursorAfter, described, linesAt, mergedBatch, untilInterrupted } from '../support/fake-activities.ts';
 import { createGate } from '../support/gate.ts';
@@ -141,16 +142,21 @@ describe('few batches, which may all run at once,', () => {
     expect(most).toBe(1);
   });
 
-  it('split their groups by themselves', async () => {
+  it('split their groups by themselves, and the uploads with them', async () => {
+    const openIn = (group: number): OpenChunk => {
+      const start = { group, row: 0, offset: 0 };
+      return { chunk: 0, start, parts: 1, crc32: 1, at: start, lines: 0, bytes: 1, tail: 1, ended: { done: [0, 0], partial: [0, 0, 0], failed: [0, 0] }, closed: false };
+    };
     const fakes = createFakes([2], {
       mergeChunks: async ({ batch, cursor, untilGroup, maySplit }) => {
         expect(maySplit).toBe(true);
-        if (batch === 1 && cursor === null) return { cursor: cursorAfter(1), stalledAtGroup: 4 };
+        if (batch === 1 && cursor === null) return { cursor: { ...cursorAfter(1), open: [0, 4, 5, 9].map(openIn) }, stalledAtGroup: 4 };
         return mergedBatch(batch === 0 ? 1 : untilGroup === null ? 10 : 100);
       },
     });
     await rig().serve(fakes, async () => { expect(await (await rig().start('split')).result()).toMatchObject({ lines: 111 }); });
-    expect(fakes.of('mergeChunks').map(({ batch, untilGroup, cursor }) => [batch, untilGroup, cursor?.low.group ?? 0]).sort()).toEqual([[0, null, 0], [1, null, 0], [1, null, 5], [1, 5, 0]]);
+    expect(fakes.of('mergeChunks').map(({ batch, untilGroup, cursor }) => [batch, untilGroup, cursor?.low.group ?? 0, ...(cursor?.open ?? []).map(({ start }) => start.group)]).sort())
+      .toEqual([[0, null, 0], [1, null, 0], [1, null, 5, 5, 9], [1, 5, 0, 0, 4]]);
   });
 });
 

@@ -8,7 +8,9 @@ import type { MergeCursor } from '../../../src/contracts/cursor.ts';
 import type { PlanRest } from '../../../src/contracts/plan.ts';
 import { isTributaryError } from '../../../src/contracts/errors.ts';
 import type { MergeSpec } from '../../../src/contracts/merge.ts';
+import { addTally } from '../../../src/contracts/tally.ts';
 import { createRandom, type Random } from '../../../src/core/random.ts';
+import { splitCursor } from '../../../src/core/split-cursor.ts';
 import { beginSome, checkBatch, compressSome, repeatedParts, type StoredSources } from '../../support/batch-checks.ts';
 import { createRig, TARGET_BUCKET, type Rig } from '../../support/batch-rig.ts';
 import type { Fault, StoreCall } from '../../support/memory-store.ts';
@@ -111,6 +113,61 @@ describe('a merge that is killed', () => {
       await Promise.all(zombies);
       expect(await checkBatch(rig, cursor, { decoded })).toEqual([]);
     }), { numRuns: runs(60) });
+  });
+});
+
+describe('a merge that is split where it was killed', () => {
+  const LONGEST_TURNS = 100;
+  /** Such that uploads of several groups are begun, more often than not. */
+  const splitScenario = fc.record({
+    seed: fc.nat(), begun: fc.boolean(), sources: fc.integer({ min: 8, max: 20 }), partBytes: fc.integer({ min: 16, max: 120 }), crashes: fc.constant(1),
+    chunk: fc.oneof(fc.record({ lines: fc.integer({ min: 30, max: 300 }) }), fc.record({ bytes: fc.integer({ min: 600, max: 6000 }) })),
+  });
+
+  /** Some answers take long, so that the chunk of one group is not published while those of others are begun. */
+  const slowly = (random: Random): MortalOptions => {
+    const slow = 1 + random.below(LONGEST_TURNS);
+    return { diesAtCall: 20 + random.below(2 * ROOMY), actsAtDeath: random.chance(0.5), delayTurns: (call) => (call * 7919) % slow };
+  };
+
+  it('carries the uploads of each half on in that half, and nowhere else', async () => {
+    let dealt = 0;
+    await fc.assert(fc.asyncProperty(splitScenario, async (scenario) => {
+      const { rig, decoded, random } = prepare(scenario);
+      const { cursor, done } = await killed(rig, null, false, random, slowly(random));
+      const groups = rig.batch.groups.length;
+      if (done || !cursor || cursor.low.group + 1 >= groups) return;
+      const last = cursor.low.group + random.below(groups - 1 - cursor.low.group);
+      const { upTo, behind } = splitCursor(cursor, last);
+      if (behind.open.length > 0) dealt += 1;
+      const first = (): Promise<MergeCursor> => rig.finish(upTo, { untilGroup: last + 1, recovering: true });
+      const second = (): Promise<MergeCursor> => rig.finish(behind, { recovering: true });
+      const ends = await random.pick([
+        () => Promise.all([first(), second()]),
+        async () => [await first(), await second()] as const,
+        async () => [await second(), await first()].reverse() as [MergeCursor, MergeCursor],
+      ])();
+      const [before, after] = ends;
+      expect(await checkBatch(rig, { ...after, done: before.done && after.done, tally: addTally(before.tally, after.tally) }, { decoded })).toEqual([]);
+    }), { numRuns: runs(60) });
+    expect(dealt).toBeGreaterThan(5);
+  });
+
+  it('leaves the uploads of other groups alone, whoever names them', async () => {
+    let named = 0;
+    await fc.assert(fc.asyncProperty(splitScenario, async (scenario) => {
+      const { rig, random } = prepare(scenario);
+      const { cursor, done } = await killed(rig, null, false, random, slowly(random));
+      if (done || !cursor || cursor.low.group + 1 >= rig.batch.groups.length) return;
+      const theirs = new Set(cursor.open.filter(({ start }) => start.group > cursor.low.group).map(({ start, chunk }) => rig.chunkKey(rig.batch.groups[start.group]?.dir ?? '', chunk)));
+      if (theirs.size > 0) named += 1;
+      // Until then what the dead had sent still arrives.
+      for (let turn = 0; turn < LONGEST_TURNS; turn += 1) await new Promise((resolve) => setImmediate(resolve));
+      const before = rig.store.log.length;
+      expect(await rig.finish(cursor, { untilGroup: cursor.low.group + 1, recovering: true })).toMatchObject({ open: [] });
+      expect(rig.store.log.slice(before).filter(({ key }) => key !== undefined && theirs.has(key))).toEqual([]);
+    }), { numRuns: runs(60) });
+    expect(named).toBeGreaterThan(5);
   });
 });
 

@@ -5,6 +5,7 @@ import { createRandom } from '../../../src/core/random.ts';
 import { slotsPerCall } from '../../../src/pipeline/call-slots.ts';
 import { Packer } from '../../../src/pipeline/packer.ts';
 import { IN_PLACE_BYTES, Slab, SLOT_BYTES, type Piece } from '../../../src/pipeline/slab.ts';
+import type { ReadRequest } from '../../../src/stores/object-store.ts';
 import { checkBatch } from '../../support/batch-checks.ts';
 import { createRig, SOURCE_BUCKET, type Rig } from '../../support/batch-rig.ts';
 
@@ -33,6 +34,11 @@ function tightRig(sources: ReadonlyMap<string, Buffer>): Rig {
   return createRig({ sources, slab: new Slab(slotsPerCall(PART_BYTES) * SLOT_BYTES), partBytes: PART_BYTES, chunk: { lines: 10_000_000 } });
 }
 
+function expectOnly(rig: Rig, pieces: readonly Buffer[]): void {
+  expect(Buffer.concat([...rig.outputs().values()]).equals(Buffer.concat(pieces))).toBe(true);
+  expect(rig.slab.heldBytes).toBe(0);
+}
+
 describe('a merge with the slots of one call', () => {
   it.each([
     { what: 'plain ones', suffix: '', between: (seed: number) => plain(SLOT_BYTES - 5000, seed) },
@@ -51,6 +57,61 @@ describe('a merge with the slots of one call', () => {
     for (let index = 1; index < 60; index += 2) rig.store.seed(SOURCE_BUCKET, rig.sourceKey(name(index)), Buffer.from('another version\n'));
     expect(await rig.finish()).toMatchObject({ done: true, tally: { doneObjects: 30, failedObjects: 30 } });
     expect(Buffer.concat([...rig.outputs().values()]).equals(Buffer.concat([...sources.values()].filter((_, index) => index % 2 === 0)))).toBe(true);
+  }, 60_000);
+
+  it('never waits for itself where small sources lie between compressed ones that break off in a long line', async () => {
+    const zipped = gzipSync(Buffer.alloc(4.8 * MIB, 'x'));
+    const broken = zipped.subarray(0, zipped.length - 12);
+    const sources = new Map(Array.from({ length: 60 }, (_, index) => (index % 2 === 0 ? [name(index), plain(100, index)] : [`${name(index)}.gz`, broken])));
+    const rig = tightRig(sources);
+    expect(await rig.finish()).toMatchObject({ done: true, tally: { doneObjects: 30, partialObjects: 30 } });
+    expectOnly(rig, [...sources.entries()].filter(([key]) => !key.endsWith('.gz')).map(([, bytes]) => bytes));
+  }, 60_000);
+
+  it('never waits for itself where large, small and broken compressed sources take turns in large parts', async () => {
+    const partBytes = 48 * MIB;
+    const zipped = gzipSync(Buffer.alloc(SLOT_BYTES - 5000, 'x'));
+    const broken = zipped.subarray(0, zipped.length - 12);
+    const sources = new Map(Array.from({ length: 60 }, (_, index) => (index % 3 === 2 ? [`${name(index)}.gz`, broken] : [name(index), plain(index % 3 === 0 ? IN_PLACE_BYTES : 1000, index)])));
+    const rig = createRig({ sources, slab: new Slab(slotsPerCall(partBytes) * SLOT_BYTES), partBytes, chunk: { lines: 10_000_000 } });
+    expect(await rig.finish()).toMatchObject({ done: true, tally: { doneObjects: 40, partialObjects: 20 } });
+    expectOnly(rig, [...sources.entries()].filter(([key]) => !key.endsWith('.gz')).map(([, bytes]) => bytes));
+  }, 60_000);
+
+  it.each([
+    { what: 'in a long line', first: 6, cut: 4_900_000 },
+    { what: 'at a line end', first: 6, cut: 6 },
+    { what: 'after half of what fits', first: 3 * MIB, cut: 4_900_000 },
+  ])('never waits for itself where plain sources break off $what', async ({ first, cut }) => {
+    const kept = plain(first, 1);
+    const source = Buffer.concat([kept, Buffer.alloc(5_000_000 - first, 'x'), Buffer.from('\n')]);
+    const rig = tightRig(new Map(Array.from({ length: 30 }, (_, index) => [name(index), source])));
+    rig.store.setFault(({ operation, request }) => {
+      if (operation !== 'readInto') return undefined;
+      // What follows the break is not there any more.
+      return (request as ReadRequest).offset > 0 ? Object.assign(new Error('gone'), { httpStatus: 404, Code: 'NoSuchKey' }) : { cutAfterBytes: cut };
+    });
+    expect(await rig.finish()).toMatchObject({ done: true, tally: { partialObjects: 30 } });
+    expectOnly(rig, Array.from({ length: 30 }, () => kept));
+  }, 60_000);
+
+  it('never waits for itself where most of what is decoded was merged before', async () => {
+    const rest = Buffer.from('the rest\n');
+    const zipped = gzipSync(Buffer.concat([plain(5 * MIB, 1), rest]));
+    const keys = Array.from({ length: 40 }, (_, index) => `${name(index)}.gz`);
+    const rig = createRig({
+      sources: new Map(keys.map((key) => [key, zipped])), rest: new Map(keys.map((key) => [key, { from: 5 * MIB }])),
+      slab: new Slab(slotsPerCall(PART_BYTES) * SLOT_BYTES), partBytes: PART_BYTES, chunk: { lines: 10_000_000 },
+    });
+    expect(await checkBatch(rig, await rig.finish(), { decoded: new Map(keys.map((key) => [key, rest])) })).toEqual([]);
+  }, 60_000);
+
+  it('never waits for itself where little is kept of what is decoded', async () => {
+    const zipped = gzipSync(Buffer.concat([Buffer.from('kept\n'), Buffer.alloc(600_000, 'x')]));
+    const rig = tightRig(new Map(Array.from({ length: 400 }, (_, index) => [`${name(index)}.gz`, zipped])));
+    for (const [row, [key, sizeBytes, etag]] of rig.rows.entries()) rig.addFailure({ row, uri: `s3://${SOURCE_BUCKET}/${key}`, outcome: 'partial', code: 'TRB-SOURCE-CORRUPT', reason: 'it is damaged', bytes: sizeBytes, offset: sizeBytes, keep: 5, etag });
+    expect(await rig.finish()).toMatchObject({ done: true, tally: { partialObjects: 400 } });
+    expectOnly(rig, Array.from({ length: 400 }, () => Buffer.from('kept\n')));
   }, 60_000);
 
   it('takes sources of any size, in any order', async () => {
