@@ -2,7 +2,8 @@
  * The bytes of one part while it forms and until it is sent: pieces in order, and their CRC32.
  *
  * Invariants: it holds one reference to the slot of each piece, until `release`. Bytes are summed soon after they came, while they are still
- * in the processor's cache, but not each few of them; what is taken back after it was summed makes the sum begin anew.
+ * in the processor's cache, but not each few of them; what is taken back after it was summed makes the sum begin anew. What is left of a broken
+ * source is moved where it would hold a slot for little (`tidy`), so that a part never needs more slots than its call has reserved.
  */
 import { crc32 } from '@node-rs/crc32';
 import { TributaryError } from '../contracts/errors.ts';

@@ -41,8 +41,8 @@ export interface MergeBatchResult {
   /** Where it ended: `done` where every group is finished. */
   readonly cursor: MergeCursor;
   /**
-   * A group, at or after that of the cursor, whose sources did not come for five seconds while groups behind it waited. The groups
-   * behind it are untouched: they can be merged beside this one, which goes on from the cursor up to and including it.
+   * A group, at or after that of the cursor, whose sources did not come for five seconds while groups behind it waited. Nothing of the
+   * groups behind it was read: they can be merged beside this one, which goes on from the cursor up to and including it. Uploads that the cursor names in them go with them.
    */
   readonly stalledAtGroup: number | null;
 }
