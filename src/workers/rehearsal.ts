@@ -7,6 +7,7 @@
  */
 import { randomFillSync, randomUUID } from 'node:crypto';
 import { flushCompileCache } from 'node:module';
+import type { Worker as Thread } from 'node:worker_threads';
 import { defaultPayloadConverter, TypedSearchAttributes, type Logger } from '@temporalio/common';
 import proto, { type coresdk } from '@temporalio/proto';
 import { Worker, type CompiledWorkerOptions } from '@temporalio/worker';
@@ -15,14 +16,23 @@ import type { WorkflowBundleWithSourceMapAndFilename } from '@temporalio/worker/
 import type { ResolvedRun } from '../contracts/activities.ts';
 import { DEFAULT_LIMITS } from '../contracts/limits.ts';
 import { QUEUES, WORKFLOWS } from '../contracts/names.ts';
+import { STEP_LIMITS, watchWorkflows, type StepLimits } from './workflow-watch.ts';
 
-/** A worker that has rehearsed by the time it is made. */
+/** A worker that has rehearsed by the time it is made, and whose workflow code is watched over. */
 export class RehearsedWorker extends Worker {
+  protected static readonly stepLimits: StepLimits = STEP_LIMITS;
+
   protected static override async createWorkflowCreator(bundle: WorkflowBundleWithSourceMapAndFilename, options: CompiledWorkerOptions, logger: Logger): Promise<WorkflowCreator> {
-    const creating = super.createWorkflowCreator(bundle, options, logger);
+    const threads: Thread[] = [];
+    const note = (thread: Thread): void => { threads.push(thread); };
+    process.on('worker', note);
+    // Without the SDK's limit for each call; its types know no such value.
+    const creating = super.createWorkflowCreator(bundle, { ...options, isolateExecutionTimeoutMs: undefined as unknown as number }, logger);
     // While the thread loads: Node would write it when the process ends, and until then whoever starts beside it compiles the same again.
     flushCompileCache();
-    const creator = await creating;
+    const creator = watchWorkflows(await creating.finally(() => { process.off('worker', note); }), this.stepLimits, () => {
+      for (const thread of threads) void thread.terminate();
+    });
     try {
       logger.debug('rehearsed the first steps of a run', { asked: await rehearse(creator, options.namespace) });
     } catch (error) {

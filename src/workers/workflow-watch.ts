@@ -1,0 +1,55 @@
+/**
+ * Watches over the thread that workflow code runs in. The SDK gives each call into that code a thread of its own that would end it after five
+ * seconds: 60 to 75 of them in a run of one object, which took an eighth of its time. One timer for each step of a run does as well: workflow code
+ * is ours, and never waits. Where it does not come to an end no run of this worker can go on, and the worker fails, which says why.
+ */
+import { UnexpectedError } from '@temporalio/worker';
+import type { WorkflowCreator } from '@temporalio/worker/lib/workflow/interface.js';
+
+export interface StepLimits {
+  /** How long a step of a run may take: far longer than any does. */
+  readonly stepMs: number;
+  /** How long is waited then for an answer that is on its way: of a process that was frozen the timers come first. */
+  readonly graceMs: number;
+}
+
+export const STEP_LIMITS: StepLimits = { stepMs: 30_000, graceMs: 5_000 };
+
+/**
+ * The same, but a step that takes too long is thrown as an `UnexpectedError`, on which the SDK's worker fails.
+ * @param end ends the thread; called before that
+ */
+export function watchWorkflows(creator: WorkflowCreator, { stepMs, graceMs }: StepLimits, end: () => void): WorkflowCreator {
+  let isStuck = false;
+  const within = async <T>(runId: string, step: Promise<T>): Promise<T> => {
+    let timer: NodeJS.Timeout | undefined;
+    const tooLong = new Promise<never>((_, reject) => {
+      const giveUp = (): void => {
+        isStuck = true;
+        end();
+        reject(new UnexpectedError(`the workflow code of run ${runId} does not come to an end; terminate that run`));
+      };
+      timer = setTimeout(() => { timer = setTimeout(giveUp, graceMs); }, stepMs);
+    });
+    try {
+      return await Promise.race([step, tooLong]);
+    } finally {
+      clearTimeout(timer);
+    }
+  };
+  return {
+    createWorkflow: async (options) => {
+      const { runId } = options.info;
+      const workflow = await within(runId, creator.createWorkflow(options));
+      return {
+        activate: (activation) => within(runId, workflow.activate(activation)),
+        getAndResetSinkCalls: () => workflow.getAndResetSinkCalls(),
+        dispose: () => workflow.dispose(),
+      };
+    },
+    destroy: async () => {
+      // A thread that was ended cannot be asked to end.
+      if (!isStuck) await creator.destroy();
+    },
+  };
+}
