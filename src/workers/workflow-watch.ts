@@ -3,7 +3,6 @@
  * seconds: 60 to 75 of them in a run of one object, which took an eighth of its time. One timer for each step of a run does as well: workflow code
  * is ours, and never waits. Where it does not come to an end no run of this worker can go on, and the worker fails, which says why.
  */
-import { UnexpectedError } from '@temporalio/worker';
 import type { WorkflowCreator } from '@temporalio/worker/lib/workflow/interface.js';
 
 export interface StepLimits {
@@ -16,23 +15,23 @@ export interface StepLimits {
 export const STEP_LIMITS: StepLimits = { stepMs: 30_000, graceMs: 5_000 };
 
 /**
- * The same, but a step that takes too long is thrown as an `UnexpectedError`, on which the SDK's worker fails.
- * @param end ends the thread; called before that
+ * The same, but the thread of a step that takes too long is ended. The SDK's worker fails then, with an error that names the run.
+ * @param end ends the thread, so that what it was asked is rejected
  */
 export function watchWorkflows(creator: WorkflowCreator, { stepMs, graceMs }: StepLimits, end: () => void): WorkflowCreator {
-  let isStuck = false;
+  let stuckRunId: string | null = null;
   const within = async <T>(runId: string, step: Promise<T>): Promise<T> => {
-    let timer: NodeJS.Timeout | undefined;
-    const tooLong = new Promise<never>((_, reject) => {
-      const giveUp = (): void => {
-        isStuck = true;
-        end();
-        reject(new UnexpectedError(`the workflow code of run ${runId} does not come to an end; terminate that run`));
-      };
-      timer = setTimeout(() => { timer = setTimeout(giveUp, graceMs); }, stepMs);
-    });
+    const giveUp = (): void => {
+      stuckRunId ??= runId;
+      end();
+    };
+    let timer = setTimeout(() => { timer = setTimeout(giveUp, graceMs); }, stepMs);
     try {
-      return await Promise.race([step, tooLong]);
+      return await step;
+    } catch (error) {
+      // The SDK's own error: on others its worker would not fail.
+      if (stuckRunId !== null && error instanceof Error) error.message = `the workflow code of run ${stuckRunId} does not come to an end; terminate that run`;
+      throw error;
     } finally {
       clearTimeout(timer);
     }
@@ -49,7 +48,7 @@ export function watchWorkflows(creator: WorkflowCreator, { stepMs, graceMs }: St
     },
     destroy: async () => {
       // A thread that was ended cannot be asked to end.
-      if (!isStuck) await creator.destroy();
+      if (stuckRunId === null) await creator.destroy();
     },
   };
 }
