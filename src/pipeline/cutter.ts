@@ -125,12 +125,10 @@ export class Cutter {
 
   /** Takes over the piece's reference. */
   append(piece: Piece): Delay {
-    const stretch = this.#current();
-    const arrivedAt = this.#arriving;
-    this.#arriving += piece.end - piece.start;
-    const start = piece.start + Math.max(0, stretch.from - arrivedAt);
-    const end = stretch.to === null ? piece.end : Math.min(piece.end, piece.start + Math.max(0, stretch.to - arrivedAt));
-    if (start < end) return this.#take({ ...piece, start, end });
+    const sizeBytes = piece.end - piece.start;
+    const { from, to } = this.wanted(sizeBytes);
+    this.#arriving += sizeBytes;
+    if (from < to) return this.#take({ ...piece, start: piece.start + from, end: piece.start + to });
     piece.slot.release();
     return undefined;
   }

@@ -15,14 +15,14 @@ export interface StepLimits {
 export const STEP_LIMITS: StepLimits = { stepMs: 30_000, graceMs: 5_000 };
 
 /**
- * The same, but the thread of a step that takes too long is ended. The SDK's worker fails then, with an error that names the run.
+ * The same, but the thread of a step that takes too long is ended. The SDK's worker fails then, with an error that names the workflow.
  * @param end ends the thread, so that what it was asked is rejected
  */
 export function watchWorkflows(creator: WorkflowCreator, { stepMs, graceMs }: StepLimits, end: () => void): WorkflowCreator {
-  let stuckRunId: string | null = null;
-  const within = async <T>(runId: string, step: Promise<T>): Promise<T> => {
+  let stuck: string | null = null;
+  const within = async <T>(workflowId: string, step: Promise<T>): Promise<T> => {
     const giveUp = (): void => {
-      stuckRunId ??= runId;
+      stuck ??= workflowId;
       end();
     };
     let timer = setTimeout(() => { timer = setTimeout(giveUp, graceMs); }, stepMs);
@@ -30,7 +30,7 @@ export function watchWorkflows(creator: WorkflowCreator, { stepMs, graceMs }: St
       return await step;
     } catch (error) {
       // The SDK's own error: on others its worker would not fail.
-      if (stuckRunId !== null && error instanceof Error) error.message = `the workflow code of run ${stuckRunId} does not come to an end; terminate that run`;
+      if (stuck !== null && error instanceof Error) error.message = `the workflow code of ${stuck} does not come to an end; end it with: temporal workflow terminate --workflow-id ${stuck}`;
       throw error;
     } finally {
       clearTimeout(timer);
@@ -38,17 +38,17 @@ export function watchWorkflows(creator: WorkflowCreator, { stepMs, graceMs }: St
   };
   return {
     createWorkflow: async (options) => {
-      const { runId } = options.info;
-      const workflow = await within(runId, creator.createWorkflow(options));
+      const { workflowId } = options.info;
+      const workflow = await within(workflowId, creator.createWorkflow(options));
       return {
-        activate: (activation) => within(runId, workflow.activate(activation)),
+        activate: (activation) => within(workflowId, workflow.activate(activation)),
         getAndResetSinkCalls: () => workflow.getAndResetSinkCalls(),
         dispose: () => workflow.dispose(),
       };
     },
     destroy: async () => {
       // A thread that was ended cannot be asked to end.
-      if (stuckRunId === null) await creator.destroy();
+      if (stuck === null) await creator.destroy();
     },
   };
 }

@@ -10,7 +10,7 @@ const programs = new Programs();
 afterAll(() => programs.stopAll());
 
 describe('workflow code that does not come to an end', () => {
-  it('ends the worker, which names the run', async () => {
+  it('ends the worker, which names the workflow', async () => {
     const { client, address } = rig().env;
     const worker = programs.start(process.execPath, [fileURLToPath(new URL('../support/endless-main.ts', import.meta.url)), address]);
     const common = { taskQueue: 'endless', workflowExecutionTimeout: '60s' } as const;
@@ -18,7 +18,7 @@ describe('workflow code that does not come to an end', () => {
     const endless = await client.workflow.start('endless', { ...common, workflowId: 'endless' });
     const { code, stderr } = await worker.ended;
     expect(code).not.toBe(0);
-    expect(stderr).toContain(`the workflow code of run ${endless.firstExecutionRunId} does not come to an end`);
+    expect(stderr).toContain('end it with: temporal workflow terminate --workflow-id endless');
     await endless.terminate();
   }, 60_000);
 
@@ -37,7 +37,7 @@ describe('workflow code that does not come to an end', () => {
       }),
       destroy: async () => { destroyed += 1; },
     }, { stepMs: 50, graceMs: 1_000 }, () => { throw new Error('it was ended'); });
-    const workflow = await creator.createWorkflow({ info: { runId: 'run' } } as Parameters<typeof creator.createWorkflow>[0]);
+    const workflow = await creator.createWorkflow({ info: { workflowId: 'run' } } as Parameters<typeof creator.createWorkflow>[0]);
     expect(await workflow.activate({})).toEqual({});
     await creator.destroy();
     expect(destroyed).toBe(1);
