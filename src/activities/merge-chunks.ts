@@ -1,10 +1,10 @@
 /** `mergeChunks`: merges a batch from its cursor on, for at most ten minutes. The one activity that moves bytes. */
 import { Context } from '@temporalio/activity';
-import type { DataActivities, MergeChunksInput } from '../contracts/activities.ts';
+import type { DataActivities, MergeChunksInput, MergeChunksResult } from '../contracts/activities.ts';
 import { mergeCursor, type MergeCursor } from '../contracts/cursor.ts';
 import { emptyTally, type Tally } from '../contracts/tally.ts';
+import { halfwayGroup } from '../core/split-cursor.ts';
 import { mergeBatch, startCursor } from '../pipeline/merge-batch.ts';
-import type { MergeBatchResult } from '../pipeline/merge-options.ts';
 import { batchFolder, RunRecords } from '../pipeline/run-records.ts';
 import { systemClock } from '../stores/clock.ts';
 import { boundary, interruption } from './boundary.ts';
@@ -46,18 +46,19 @@ interface Conditions {
   readonly checkpoint: (cursor: MergeCursor) => void;
 }
 
-async function merge(deps: ActivityDeps, artefacts: RunArtefacts, input: MergeChunksInput, cursor: MergeCursor, conditions: Conditions): Promise<MergeBatchResult> {
+async function merge(deps: ActivityDeps, artefacts: RunArtefacts, input: MergeChunksInput, cursor: MergeCursor, conditions: Conditions): Promise<MergeChunksResult> {
   const { run, planHash, page, batch: index, limits, onError, untilGroup, maySplit } = input;
   const spec = await artefacts.spec(run, conditions.signal);
   const { reader } = await artefacts.plan(run, planHash, conditions.signal);
   const batch = await artefacts.batch(run, planHash, page, index, conditions.signal);
   const target = artefacts.targetSession(run);
   const source = spec.source.store === spec.target.store ? target : artefacts.sourceSession(run, spec);
-  return mergeBatch({
+  const merged = await mergeBatch({
     spec, stamp: run.stamp, batch, plan: reader, source, target, createOnce: run.createOnce, limits, onError, recovering: conditions.recovering,
     untilGroup, maySplit, records: new RunRecords(target.store, run.control, batchFolder(page, index)), slab: deps.slab, clock: systemClock,
     deadline: conditions.deadline, interrupt: conditions.signal, onCheckpoint: conditions.checkpoint,
   }, cursor);
+  return { ...merged, halfwayGroup: halfwayGroup(batch.groups, merged.cursor.low.group, untilGroup ?? batch.groups.length) };
 }
 
 /** What a checkpoint adds to the worker's figures. */

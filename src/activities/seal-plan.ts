@@ -1,6 +1,6 @@
 /** The whole plan as one artefact, whose hash is the planHash: `sealPlan` and `openPlan`; and `describeBatches`, for people. */
 import type { BatchSummaries, ControlActivities, RunRef, SealedPlanRef } from '../contracts/activities.ts';
-import type { BatchFileRef, PlanPageRef, SealedPlan } from '../contracts/plan.ts';
+import type { BatchFileRef, PlannedBatch, PlanPageRef, SealedPlan } from '../contracts/plan.ts';
 import { planSegment } from '../contracts/plan.ts';
 import { workPages } from '../core/planner.ts';
 import { contentHash, getArtefact, putArtefact } from '../stores/artefacts.ts';
@@ -46,14 +46,16 @@ export function createDescribeBatches(artefacts: RunArtefacts): ControlActivitie
 
 async function describeBatches(artefacts: RunArtefacts, run: RunRef, planHash: string, page: number, signal: AbortSignal): Promise<BatchSummaries> {
   const batches = await artefacts.batches(run, planHash, page, signal);
-  return batches.map(({ groups, objects, bytes }) => {
-    const size = `${objects} objects, ${(bytes / 2 ** 20).toFixed(1)} MiB`;
-    const [only] = groups;
-    if (groups.length > 1 || !only) return `${groups.length} directories, ${size}`;
-    const room = SUMMARY_CHARACTERS - size.length - 3;
-    const dir = only.dir === '' ? '/' : only.dir;
-    return `${dir.length > room ? `…${dir.slice(1 - room)}` : dir}: ${size}`;
-  });
+  return batches.map((batch) => ({ text: lineAbout(batch), groups: batch.groups.length }));
+}
+
+function lineAbout({ groups, objects, bytes }: PlannedBatch): string {
+  const size = `${objects} objects, ${(bytes / 2 ** 20).toFixed(1)} MiB`;
+  const [only] = groups;
+  if (groups.length > 1 || !only) return `${groups.length} directories, ${size}`;
+  const room = SUMMARY_CHARACTERS - size.length - 3;
+  const dir = only.dir === '' ? '/' : only.dir;
+  return `${dir.length > room ? `…${dir.slice(1 - room)}` : dir}: ${size}`;
 }
 
 async function refOf(artefacts: RunArtefacts, run: RunRef, planHash: string, { totals, workPages: pages, batchFiles }: SealedPlan, signal: AbortSignal): Promise<SealedPlanRef> {

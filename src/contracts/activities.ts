@@ -64,8 +64,13 @@ export interface SealedPlanRef {
 }
 
 export interface DescribeBatchesInput { readonly run: RunRef; readonly planHash: string; readonly page: number }
-/** For the UI: a line a batch of the page, in order, at most 80 characters each. */
-export type BatchSummaries = readonly string[];
+/** The batches of a page, in order. */
+export type BatchSummaries = readonly BatchSummary[];
+export interface BatchSummary {
+  /** For the UI: a line of at most 80 characters. */
+  readonly text: string;
+  readonly groups: number;
+}
 
 export interface MergeChunksInput {
   readonly run: RunRef;
@@ -88,6 +93,8 @@ export interface MergeChunksResult {
   readonly cursor: MergeCursor;
   /** A group that holds up those behind it: they are to be merged beside it. */
   readonly stalledAtGroup: number | null;
+  /** The last group of the first half of what the call has left, by objects and bytes; null where that is one group or none. */
+  readonly halfwayGroup: number | null;
 }
 
 export interface VerifyPageInput { readonly run: RunRef; readonly mode: 'size' | 'content'; /** The run's. */ readonly limits: Limits }

@@ -13,7 +13,7 @@ export const WORKFLOWS = {
   verifyRun: 'verifyRun',
 } as const;
 
-export const SIGNALS = { pause: 'pause', resume: 'resume', cancel: 'cancel', limits: 'limits', stopped: 'stopped' } as const;
+export const SIGNALS = { pause: 'pause', resume: 'resume', cancel: 'cancel', limits: 'limits', stopped: 'stopped', share: 'share' } as const;
 export const QUERIES = { progress: 'progress' } as const;
 export const UPDATES = { setLimits: 'setLimits' } as const;
 

@@ -32,4 +32,6 @@ export interface BranchProgress {
   readonly chains?: readonly Tally[];
   readonly state: 'running' | 'pausing' | 'paused' | 'cancelling' | 'ended';
   readonly batches: { readonly total: number; readonly done: number; readonly running: number };
+  /** Of `mergePrefix`: whether a running call could share what it has left, were a worker free for it. */
+  readonly canShare?: boolean;
 }

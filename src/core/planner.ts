@@ -23,10 +23,10 @@ export interface BatchLimits {
 }
 
 /**
- * A batch costs a worker some 30 ms, whatever it holds, so there should be few; but there have to be enough for all workers, those included
- * that join in the middle of a run, and for its end, when no more follow. So a batch is to be an eighth of a segment, and between these.
+ * A batch costs a worker some 30 ms, whatever it holds, so there should be few: enough for two workers from the start. Others have running calls
+ * share what they have left. So a batch is to be a quarter of a segment, and between these.
  */
-const BATCHES_PER_SEGMENT = 8;
+const BATCHES_PER_SEGMENT = 4;
 const SMALLEST_LIMITS: BatchLimits = { maxObjects: 1000, maxBytes: 64 * 2 ** 20, maxGroups: 256 };
 const LARGEST_LIMITS: BatchLimits = { maxObjects: 8000, maxBytes: 256 * 2 ** 20, maxGroups: 1024 };
 

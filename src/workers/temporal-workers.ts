@@ -4,8 +4,8 @@ import type { ResolvedConfig } from '../config/load.ts';
 import { QUEUES } from '../contracts/names.ts';
 import { RehearsedWorker } from './rehearsal.ts';
 
-/** How old a cursor may be that a dead worker leaves behind, where the heartbeat timeout allows as much. */
-const LONGEST_THROTTLE_MS = 5000;
+/** How old a cursor may be that a dead worker leaves behind, and how late a call hears that it is interrupted, where the heartbeat timeout allows as much. */
+const LONGEST_THROTTLE_MS = 2000;
 /** Without it a signal to a workflow that a dead worker had cached waits for ten seconds. */
 const STICKY_TIMEOUT_MS = 1000;
 /** Each cached workflow costs memory; a workflow that is not cached costs its replay. */

@@ -16,6 +16,7 @@ import type { ResolvedConfig } from '../config/load.ts';
 import { DEFAULT_TEMPORAL_ADDRESS, temporalSettings, type TemporalSettings } from '../config/temporal.ts';
 import { slotsPerCall } from '../pipeline/call-slots.ts';
 import { Slab, SLOT_BYTES } from '../pipeline/slab.ts';
+import { systemClock } from '../stores/clock.ts';
 import { createRegistry } from '../stores/create-registry.ts';
 import type { StoreRegistry } from '../stores/registry.ts';
 import { reportBacklog } from './backlog.ts';
@@ -23,9 +24,11 @@ import { findWorkflowBundle } from './bundle.ts';
 import { connectTemporal } from './connect.ts';
 import { serveHealth } from './health.ts';
 import { boundHeap } from './heap.ts';
+import { shareWhileIdle } from './idle.ts';
 import { createMetrics, exportMetrics, type FlushableMetrics } from './metrics.ts';
 import { CHECK_TIMEOUT_MS, createReadiness, reasonsOf } from './readiness.ts';
 import { installRuntime } from './runtime.ts';
+import { runningBatches } from './running-batches.ts';
 import { dataSlots, slabBytes } from './slots.ts';
 import { createControlWorker, createDataWorker } from './temporal-workers.ts';
 
@@ -150,7 +153,12 @@ export async function startWorker(options: StartOptions): Promise<RunningWorker>
     if (worker.queues.includes('control')) {
       workers.push(await createControlWorker(shared, shells.control, await findWorkflowBundle(config.environment.paths.cache, log)));
     }
-    if (worker.queues.includes('data')) workers.push(await createDataWorker(shared, shells.data, slots));
+    if (worker.queues.includes('data')) {
+      const data = await createDataWorker(shared, shells.data, slots);
+      workers.push(data);
+      const freeSlots = (): number => (data.getState() === 'RUNNING' ? slots - data.getStatus().numInFlightActivities : 0);
+      closers.push(shareWhileIdle({ batches: runningBatches(client), freeSlots, clock: systemClock, log }));
+    }
     signal.throwIfAborted();
     assembly.workers = workers;
   } catch (error) {

@@ -3,10 +3,11 @@ import { ParentClosePolicy, startChild } from '@temporalio/workflow';
 import type { BatchSummaries, RunRef } from '../contracts/activities.ts';
 import { addTally, emptyTally, type Tally } from '../contracts/tally.ts';
 import { bounded } from './bounded.ts';
+import { wholeBatch, type Chain } from './chains.ts';
 import type { Control } from './control.ts';
 import { tallyOfFailure } from './failures.ts';
 import { batchId } from './ids.ts';
-import { mergePrefix, wholeBatch, type Chain } from './merge-prefix.ts';
+import { mergePrefix } from './merge-prefix.ts';
 import { callsWith } from './proxies.ts';
 
 /**
@@ -43,7 +44,7 @@ export async function runBatches(control: Control, input: BatchesInput, state: B
   // What is changed during a pause holds from the first child on.
   await control.mayGoOn();
   const window = (): number => Math.max(1, Math.min(control.limits.parallelGroups, batches));
-  const whole = Array.from({ length: batches }, (_, batch) => wholeBatch(batch, summaries[batch] ?? `batch ${batch}`));
+  const whole = Array.from({ length: batches }, (_, batch) => wholeBatch(batch, summaries[batch]?.text ?? `batch ${batch}`, summaries[batch]?.groups ?? 1));
   const children = batches <= window() ? Math.ceil(batches / BATCHES_PER_CHILD) : batches;
   const from = (child: number): number => Math.floor(child * batches / children);
   await bounded(children, window, () => control.mayGoOn(), async (child) => {
@@ -53,7 +54,7 @@ export async function runBatches(control: Control, input: BatchesInput, state: B
     try {
       const tally = await control.withChild(() => startChild(mergePrefix, {
         workflowId: batchId(page, taken.map(({ batch }) => batch)),
-        args: [{ run, planHash, page, limits: control.limits, onError, heartbeatTimeoutMs, chains: taken }],
+        args: [{ run, planHash, page, limits: control.limits, onError, heartbeatTimeoutMs, batchesOfPage: batches, chains: taken }],
         staticSummary: summaryOf(taken),
         parentClosePolicy: ParentClosePolicy.TERMINATE,
       }));

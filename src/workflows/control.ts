@@ -53,7 +53,8 @@ export class Control {
   #resets = 0;
   /** Children that are being started. */
   #starting = 0;
-  readonly #scopes = new Set<CancellationScope>();
+  /** Of running calls, with what their callers call them. */
+  readonly #scopes = new Map<CancellationScope, number>();
   readonly #children = new Map<Child, Told>();
 
   /** Registers the handlers. To be made before the first await of a workflow. */
@@ -128,11 +129,12 @@ export class Control {
   /**
    * Runs an activity call that a pause, a cancel or changed limits interrupt.
    * @param lastKnown reads what a call that died had heartbeated
+   * @param name for `interruptCall`
    * @returns the call's result, or what `lastKnown` made of its last heartbeat, or null where the call got nowhere
    */
-  async interruptible<T>(call: () => Promise<T>, lastKnown: (heartbeat: unknown) => T | null): Promise<T | null> {
+  async interruptible<T>(call: () => Promise<T>, lastKnown: (heartbeat: unknown) => T | null, name = 0): Promise<T | null> {
     const scope = new CancellationScope({ cancellable: true });
-    this.#scopes.add(scope);
+    this.#scopes.set(scope, name);
     try {
       return await scope.run(call);
     } catch (error) {
@@ -159,7 +161,16 @@ export class Control {
 
   /** Has the running calls return with what they have: whoever made them goes on from there. */
   interruptCalls(): void {
-    for (const scope of this.#scopes) scope.cancel();
+    for (const scope of this.#scopes.keys()) scope.cancel();
+  }
+
+  /** The same for the calls of one name. */
+  interruptCall(name: number): void {
+    for (const [scope, its] of this.#scopes) if (its === name) scope.cancel();
+  }
+
+  isCalling(name: number): boolean {
+    return [...this.#scopes.values()].includes(name);
   }
 
   /** Starts a child and waits for its end. @returns null where it has ended and never says how */

@@ -13,6 +13,8 @@ export const cancelSignal = defineSignal<[reason?: unknown]>(SIGNALS.cancel);
 export const limitsSignal = defineSignal<[limits: Limits]>(SIGNALS.limits);
 /** From a child to its parent: of that pause of the parent's, nothing moves any more. */
 export const stoppedSignal = defineSignal<[child: string, pause: number]>(SIGNALS.stopped);
+/** From a worker that has nothing to do: one of the running calls is to share what it has left. */
+export const shareSignal = defineSignal(SIGNALS.share);
 /** Changes some limits of a running run. Returns all of them. */
 export const setLimitsUpdate = defineUpdate<Limits, [changes: unknown]>(UPDATES.setLimits);
 export const progressQuery = defineQuery<Progress>(QUERIES.progress);

@@ -41,12 +41,13 @@ describe('a second and a third worker', () => {
       return proxy.log.of('GetObject', 'fleet/').filter(({ bucket, endedMs }) => bucket === 'logs' && endedMs !== null && endedMs >= fromMs).length;
     };
     await until(workers, (count) => count === 1);
-    expect(await until(backlog, (waiting) => waiting > 0)).toBeGreaterThanOrEqual(4);
+    expect(await until(backlog, (waiting) => waiting > 0)).toBe(2);
     const alone = await speed();
     await Promise.all([startWorker(), startWorker()]);
     const readyMs = Date.now();
+    // One of them takes what waits; the other has running calls share what they have left.
     await until(workers, (count) => count === 3);
-    expect(Date.now() - readyMs).toBeLessThan(5000);
+    expect(Date.now() - readyMs).toBeLessThan(10_000);
     expect(await speed() / alone).toBeGreaterThan(2);
     expect(await reportOf(run)).toMatchObject({ status: 'completed', done: { objects: keys.length } });
     expect(await until(backlog, (waiting) => waiting === 0)).toBe(0);

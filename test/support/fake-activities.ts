@@ -3,7 +3,7 @@
  * replaces those that it is about. What was asked of them is kept.
  */
 import { Context } from '@temporalio/activity';
-import type { BatchSummaries, ControlActivities, DataActivities, MergeChunksInput, MergeChunksResult, PlanPageResult, ResolvedRun, WriteReportInput } from '../../src/contracts/activities.ts';
+import type { ControlActivities, DataActivities, MergeChunksInput, MergeChunksResult, PlanPageResult, ResolvedRun, WriteReportInput } from '../../src/contracts/activities.ts';
 import type { MergeCursor } from '../../src/contracts/cursor.ts';
 import { DEFAULT_LIMITS, type Limits } from '../../src/contracts/limits.ts';
 import type { MergeSpec } from '../../src/contracts/merge.ts';
@@ -43,8 +43,8 @@ export interface Fakes {
 }
 
 /** A plan whose only work page says what its batches are. */
-export function described({ plan, ...page }: PlanPageResult, summaries: BatchSummaries): PlanPageResult {
-  return { ...page, plan: plan && { ...plan, summaries } };
+export function described({ plan, ...page }: PlanPageResult, texts: readonly string[], groups = 1): PlanPageResult {
+  return { ...page, plan: plan && { ...plan, summaries: texts.map((text) => ({ text, groups })) } };
 }
 
 /** @param workPages batches of each work page of the plan */
@@ -58,7 +58,7 @@ export function createFakes(workPages: readonly number[], overrides: Partial<Act
     checkAccess: async ({ run }) => ({ ...run, createOnce: true }),
     planPage: async () => ({ segment: 'segment-1', totals, plan }),
     openPlan: async () => plan,
-    describeBatches: async ({ page }) => Array.from({ length: workPages[page] ?? 0 }, (_, batch) => `batch ${batch} of page ${page}`),
+    describeBatches: async ({ page }) => Array.from({ length: workPages[page] ?? 0 }, (_, batch) => ({ text: `batch ${batch} of page ${page}`, groups: 1 })),
     verifyPage: async () => ({ differences: 0, requests: { ...emptyTally().requests, head: 1 } }),
     verifyAll: async ({ run, mode }) => ({ schema: 'tributary.verify/1', run, mode, chunks: batches, differences: [] }),
     writeReport: async (input) => reportOf(input),
@@ -115,9 +115,14 @@ export function cursorAfter(lines: number, done = false): MergeCursor {
   return { v: 1, low: { group: 0, row: 0, offset: lines }, chunk: 0, tally, open: [], done };
 }
 
+/** What a call returns that came as far. */
+export function reached(cursor: MergeCursor, facts: Partial<MergeChunksResult> = {}): MergeChunksResult {
+  return { cursor, stalledAtGroup: null, halfwayGroup: null, ...facts };
+}
+
 /** A batch that is merged to its end. */
 export function mergedBatch(lines = 1): MergeChunksResult {
-  return { cursor: cursorAfter(lines, true), stalledAtGroup: null };
+  return reached(cursorAfter(lines, true));
 }
 
 /** Lines that a call starts from. */
@@ -136,7 +141,7 @@ export async function untilInterrupted(heartbeat: unknown): Promise<void> {
 
 /** A call that goes on until it is interrupted, and then returns a cursor ten lines further. */
 export async function interrupted(input: MergeChunksInput): Promise<MergeChunksResult> {
-  const reached = cursorAfter(linesAt(input) + 10);
-  await untilInterrupted(reached);
-  return { cursor: reached, stalledAtGroup: null };
+  const further = cursorAfter(linesAt(input) + 10);
+  await untilInterrupted(further);
+  return reached(further);
 }

@@ -6,7 +6,7 @@ import { ApplicationFailure } from '@temporalio/common';
 import type { MergeChunksInput } from '../../src/contracts/activities.ts';
 import type { OpenChunk } from '../../src/contracts/cursor.ts';
 import type { BranchProgress, Progress } from '../../src/contracts/progress.ts';
-import { createFakes, cursorAfter, described, linesAt, mergedBatch, untilInterrupted } from '../support/fake-activities.ts';
+import { createFakes, cursorAfter, described, linesAt, mergedBatch, reached, untilInterrupted } from '../support/fake-activities.ts';
 import { createGate } from '../support/gate.ts';
 import { eventsOf, type Recorded } from '../support/histories.ts';
 import { until } from '../support/until.ts';
@@ -42,7 +42,7 @@ describe('the window of a run', () => {
       mergeChunks: async (input) => {
         if (linesAt(input) === 0 && input.limits.parallelGroups === 1) {
           await untilInterrupted(cursorAfter(1));
-          return { cursor: cursorAfter(1), stalledAtGroup: null };
+          return reached(cursorAfter(1));
         }
         if (new Set(fakes.of('mergeChunks').map(({ batch }) => batch)).size === 4) all.open();
         await all.opened;
@@ -95,7 +95,7 @@ describe('few batches, which may all run at once,', () => {
       mergeChunks: async ({ batch, cursor }) => {
         if (batch === 0) return mergedBatch(5);
         // Batch 1 has ended one call, and runs another.
-        if (batch === 1 && cursor === null) return { cursor: cursorAfter(7), stalledAtGroup: null };
+        if (batch === 1 && cursor === null) return reached(cursorAfter(7));
         await rest.opened;
         return mergedBatch(batch === 1 ? 9 : 1);
       },
@@ -150,7 +150,7 @@ describe('few batches, which may all run at once,', () => {
     const fakes = createFakes([2], {
       mergeChunks: async ({ batch, cursor, untilGroup, maySplit }) => {
         expect(maySplit).toBe(true);
-        if (batch === 1 && cursor === null) return { cursor: { ...cursorAfter(1), open: [0, 4, 5, 9].map(openIn) }, stalledAtGroup: 4 };
+        if (batch === 1 && cursor === null) return reached({ ...cursorAfter(1), open: [0, 4, 5, 9].map(openIn) }, { stalledAtGroup: 4 });
         return mergedBatch(batch === 0 ? 1 : untilGroup === null ? 10 : 100);
       },
     });
@@ -196,7 +196,7 @@ describe('many batches', () => {
       mergeChunks: async ({ cursor, untilGroup, maySplit }) => {
         if (cursor === null && untilGroup === null) {
           expect(maySplit).toBe(true);
-          return { cursor: cursorAfter(1), stalledAtGroup: 4 };
+          return reached(cursorAfter(1), { stalledAtGroup: 4 });
         }
         if (untilGroup === null) {
           expect(cursor).toMatchObject({ low: { group: 5 } });
@@ -219,7 +219,7 @@ describe('a batch that fails', () => {
         const last = input.page === pages.length - 1 && input.batch === pages.at(-1)! - 1;
         if (!last) {
           await untilInterrupted(cursorAfter(7));
-          return { cursor: cursorAfter(7), stalledAtGroup: null };
+          return reached(cursorAfter(7));
         }
         await until(() => fakes.of('mergeChunks').length, (calls) => calls === 3);
         throw ApplicationFailure.create({ type: 'TRB-CHUNK-CONFLICT', nonRetryable: true, message: 's3://merged/a is foreign', details: [{ key: 'a' }, cursorAfter(5)] });

@@ -1,6 +1,6 @@
 /** A batch of so many calls that its history would grow too long goes on in a new run of its workflow. */
 import { describe, expect, it } from '@jest/globals';
-import { createFakes, cursorAfter, linesAt, mergedBatch, untilInterrupted } from '../support/fake-activities.ts';
+import { createFakes, cursorAfter, linesAt, mergedBatch, reached, untilInterrupted } from '../support/fake-activities.ts';
 import { eventsOf, type Recorded } from '../support/histories.ts';
 import { until } from '../support/until.ts';
 import { useWorkflowRig } from '../support/workflow-rig.ts';
@@ -14,7 +14,7 @@ const callIdsOf = ({ history }: Recorded): readonly string[] => (history.events 
 
 describe('a batch of many calls', () => {
   it('goes on from its cursor in a new run, and its counts with it', async () => {
-    const fakes = createFakes([1], { mergeChunks: async (input) => ({ cursor: cursorAfter(linesAt(input) + 1, linesAt(input) === CALLS - 1), stalledAtGroup: null }) });
+    const fakes = createFakes([1], { mergeChunks: async (input) => reached(cursorAfter(linesAt(input) + 1, linesAt(input) === CALLS - 1)) });
     const recorded = await rig().serve(fakes, async () => {
       expect(await (await rig().start('many-calls')).result()).toMatchObject({ status: 'completed', lines: CALLS, done: { objects: 1 } });
     });
@@ -30,12 +30,12 @@ describe('a batch of many calls', () => {
       mergeChunks: async (input) => {
         const { cursor, untilGroup } = input;
         // The first group holds up those behind it, which make a chain of their own.
-        if (cursor === null) return { cursor: cursorAfter(1), stalledAtGroup: 0 };
+        if (cursor === null) return reached(cursorAfter(1), { stalledAtGroup: 0 });
         if (linesAt(input) === 3 && input.limits.downloads === null) {
           await untilInterrupted(cursor);
-          return { cursor, stalledAtGroup: null };
+          return reached(cursor);
         }
-        return { cursor: cursorAfter(linesAt(input) + 1, linesAt(input) === (untilGroup === 1 ? CALLS : CALLS + 10)), stalledAtGroup: null };
+        return reached(cursorAfter(linesAt(input) + 1, linesAt(input) === (untilGroup === 1 ? CALLS : CALLS + 10)));
       },
     });
     await rig().serve(fakes, async () => {
@@ -52,7 +52,7 @@ describe('a batch of many calls', () => {
 
   it('takes the other batches of its child along, those too that are done', async () => {
     const fakes = createFakes([3], {
-      mergeChunks: async (input) => ({ cursor: cursorAfter(linesAt(input) + 1, input.batch === 0 || linesAt(input) === CALLS - 1), stalledAtGroup: null }),
+      mergeChunks: async (input) => reached(cursorAfter(linesAt(input) + 1, input.batch === 0 || linesAt(input) === CALLS - 1)),
     });
     const recorded = await rig().serve(fakes, async () => {
       expect(await (await rig().start('many-calls-of-batches')).result()).toMatchObject({ status: 'completed', lines: 2 * CALLS + 1, done: { objects: 3 } });
@@ -69,7 +69,7 @@ describe('a batch of many calls', () => {
         calls += 1;
         if (calls > 40) return mergedBatch(linesAt(input) + 1);
         await untilInterrupted(cursorAfter(linesAt(input) + 1));
-        return { cursor: cursorAfter(linesAt(input) + 1), stalledAtGroup: null };
+        return reached(cursorAfter(linesAt(input) + 1));
       },
     });
     const recorded = await rig().serve(fakes, async () => {

@@ -4,7 +4,7 @@ import { ApplicationFailure } from '@temporalio/common';
 import type { MergeChunksInput, MergeChunksResult } from '../../src/contracts/activities.ts';
 import { MEMO } from '../../src/contracts/names.ts';
 import type { Progress } from '../../src/contracts/progress.ts';
-import { createFakes, cursorAfter, described, linesAt, mergedBatch } from '../support/fake-activities.ts';
+import { createFakes, cursorAfter, described, linesAt, mergedBatch, reached } from '../support/fake-activities.ts';
 import { useWorkflowRig } from '../support/workflow-rig.ts';
 
 const rig = useWorkflowRig();
@@ -55,7 +55,7 @@ describe('the phases of a run', () => {
   it('adds up the requests of the plan, the batches and the verification, and reports the differences', async () => {
     const counted = (): ReturnType<typeof mergedBatch> => {
       const { cursor } = mergedBatch();
-      return { cursor: { ...cursor, tally: { ...cursor.tally, requests: { ...cursor.tally.requests, get: 5 } } }, stalledAtGroup: null };
+      return reached({ ...cursor, tally: { ...cursor.tally, requests: { ...cursor.tally.requests, get: 5 } } });
     };
     const fakes = createFakes([3], {
       mergeChunks: async () => counted(),
@@ -85,7 +85,7 @@ describe('the phases of a run', () => {
 
   it('merges a batch call after call, each from the cursor of the one before', async () => {
     const fakes = createFakes([1], {
-      mergeChunks: async (input) => ({ cursor: cursorAfter(linesAt(input) + 1, linesAt(input) === 3), stalledAtGroup: null }),
+      mergeChunks: async (input) => reached(cursorAfter(linesAt(input) + 1, linesAt(input) === 3)),
     });
     await rig().serve(fakes, async () => {
       expect(await (await rig().start('calls')).result()).toMatchObject({ lines: 4, done: { objects: 1 } });
@@ -182,7 +182,7 @@ describe('what people see of a run', () => {
   });
 
   it('is a summary on every child and on every call that moves bytes', async () => {
-    const call = async (input: MergeChunksInput): Promise<MergeChunksResult> => (input.batch === 1 && input.cursor === null ? { cursor: cursorAfter(1), stalledAtGroup: null } : mergedBatch());
+    const call = async (input: MergeChunksInput): Promise<MergeChunksResult> => (input.batch === 1 && input.cursor === null ? reached(cursorAfter(1)) : mergedBatch());
     const recorded = await rig().serve(createFakes([2], { mergeChunks: call }), async () => { await (await rig().start('summaries')).result(); });
     const summaries = recorded.flatMap(({ history }) => history.events ?? [])
       .filter((event) => event.startChildWorkflowExecutionInitiatedEventAttributes ?? event.activityTaskScheduledEventAttributes?.taskQueue?.name === 'tributary-data')

@@ -1,11 +1,10 @@
 import { describe, expect, it } from '@jest/globals';
-import type { Logger } from '@temporalio/common';
 import type { CallsOfRun } from '../../../src/activities/running-calls.ts';
 import { RunShares } from '../../../src/activities/run-shares.ts';
 import type { Allowance } from '../../../src/stores/allowance.ts';
 import { createManualClock, type ManualClock } from '../../support/manual-clock.ts';
+import { quietLog } from '../../support/quiet-log.ts';
 
-const quiet: Logger = { log: () => undefined, trace: () => undefined, debug: () => undefined, info: () => undefined, warn: () => undefined, error: () => undefined };
 const NONE = { requestsPerSecond: null, bytesPerSecond: null, downloads: null };
 const never = new AbortController().signal;
 
@@ -19,7 +18,7 @@ class Fleet {
 
   constructor() {
     this.shares = new RunShares({
-      identity: 'here', clock: this.clock, log: quiet,
+      identity: 'here', clock: this.clock, log: quietLog,
       look: async (): Promise<CallsOfRun> => {
         this.looks += 1;
         if (this.isAway) throw new Error('Temporal is away');

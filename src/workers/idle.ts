@@ -1,0 +1,67 @@
+/**
+ * What a worker does that has a free slot while no call waits for one: it has running calls share what they have left.
+ *
+ * Invariants:
+ * I1. It asks only while a slot is free that was free a second before: until then calls that wait come by themselves.
+ * I2. A workflow is asked whether it can share before it is told to: the question leaves nothing in its history.
+ * I3. Nothing depends on it: where Temporal does not answer, calls go on as they are.
+ */
+import { randomInt } from 'node:crypto';
+import type { Logger } from '@temporalio/common';
+import type { Clock } from '../stores/clock.ts';
+
+const LOOK_EACH_MS = 1000;
+/** By then a call that was asked has answered, and what it shares was taken. */
+const ASK_EACH_MS = 5000;
+/** Workflows that are looked at each time. */
+const LOOKED_AT = 3;
+
+/** The workflows that make calls, as Temporal knows them. */
+export interface RunningBatches {
+  /** Ids of some that run. */
+  list(): Promise<readonly string[]>;
+  canShare(workflowId: string): Promise<boolean>;
+  share(workflowId: string): Promise<void>;
+}
+
+export interface IdleOptions {
+  readonly batches: RunningBatches;
+  /** Slots for calls that are free now. */
+  readonly freeSlots: () => number;
+  readonly clock: Clock;
+  readonly log: Logger;
+}
+
+/** Goes on until it is stopped. @returns stops */
+export function shareWhileIdle({ batches, freeSlots, clock, log }: IdleOptions): () => void {
+  const over = new AbortController();
+  const watch = async (): Promise<void> => {
+    let wasFree = false;
+    let nextMs = clock.nowMs();
+    for (;;) {
+      await clock.sleep(LOOK_EACH_MS, over.signal);
+      const free = freeSlots();
+      const isIdle = wasFree && free > 0;
+      wasFree = free > 0;
+      if (!isIdle || clock.nowMs() < nextMs) continue;
+      nextMs = clock.nowMs() + ASK_EACH_MS;
+      await ask(batches, free).catch((error: unknown) => { log.debug('running calls could not be asked to share', { error }); });
+    }
+  };
+  watch().catch((error: unknown) => { if (!over.signal.aborted) throw error; });
+  return () => { over.abort(); };
+}
+
+/** Tells as many to share as there are slots, if there are as many that can. */
+async function ask(batches: RunningBatches, slots: number): Promise<void> {
+  const running = await batches.list();
+  // Workers that ask at the same time had better not ask the same.
+  const first = running.length === 0 ? 0 : randomInt(running.length);
+  let left = slots;
+  for (const id of [...running.slice(first), ...running.slice(0, first)].slice(0, LOOKED_AT)) {
+    while (left > 0 && await batches.canShare(id)) {
+      await batches.share(id);
+      left -= 1;
+    }
+  }
+}
