@@ -3,13 +3,15 @@
  * in bounded pieces.
  *
  * Invariants:
- * D1. What comes out before an error is a prefix of what the source decodes to, as far as its damage can be noticed.
+ * D1. What comes out before an error is a prefix of what the source decodes to, as far as its damage can be noticed: a wrong byte may come out as others,
+ *     and be noticed by the checksum at the end only.
  * D2. At most one input piece and two pieces of `OUTPUT_BYTES` of output are held.
  * D3. Every frame is read: Node's zstd stream ends after the first one without an error (nodejs/node issue 64741), so a new
  *     decoder is started for what it left.
  * D4. Only damage is a TRB-SOURCE-CORRUPT: what the sink throws is thrown on as it is.
  */
-import { createGunzip, createZstdDecompress, type Gunzip, type ZstdDecompress } from 'node:zlib';
+import { crc32 } from '@node-rs/crc32';
+import { createGunzip, createZstdDecompress, inflateRawSync, type Gunzip, type InflateRaw, type ZstdDecompress } from 'node:zlib';
 import { TributaryError } from '../contracts/errors.ts';
 
 const OUTPUT_BYTES = 256 * 2 ** 10;
@@ -17,7 +19,7 @@ const ZSTD_MAGIC = Buffer.from([0x28, 0xb5, 0x2f, 0xfd]);
 
 export type CompressedEncoding = 'gzip' | 'zstd';
 
-/** Takes a piece of decoded bytes; it is copied before the promise resolves. */
+/** Takes a piece of decoded bytes, which nobody writes to any more. */
 export type Sink = (bytes: Uint8Array) => Promise<void>;
 
 export interface Decoder {
@@ -28,6 +30,8 @@ export interface Decoder {
   write(input: Uint8Array): Promise<void>;
   /** The input has ended. @throws TRB-SOURCE-CORRUPT where it ended inside a member or frame */
   end(): Promise<void>;
+  /** How much of what came out belongs to frames that have ended, and fits their checksums. Node does not tell of members of gzip: see `verifiedMembers`. */
+  readonly verifiedBytes: number;
   /** Frees the decoder; also after an error. */
   destroy(): void;
 }
@@ -90,6 +94,7 @@ class Inflation {
 }
 
 class GzipDecoder implements Decoder {
+  readonly verifiedBytes = 0;
   readonly #inflation: Inflation;
   #isEmpty = true;
   #isOver = false;
@@ -122,8 +127,18 @@ class ZstdDecoder implements Decoder {
   /** Fewer bytes than a magic number, at the start of a frame. */
   #head: Uint8Array = new Uint8Array(0);
 
+  #verifiedBytes = 0;
+  #decodedBytes = 0;
+
   constructor(sink: Sink) {
-    this.#sink = sink;
+    this.#sink = (bytes) => {
+      this.#decodedBytes += bytes.length;
+      return sink(bytes);
+    };
+  }
+
+  get verifiedBytes(): number {
+    return this.#verifiedBytes;
   }
 
   async write(input: Uint8Array): Promise<void> {
@@ -143,6 +158,7 @@ class ZstdDecoder implements Decoder {
       // The frame ended inside this piece: the decoder took no more than it, and the rest starts another.
       this.#inflation.destroy();
       this.#inflation = null;
+      this.#verifiedBytes = this.#decodedBytes;
       rest = rest.subarray(rest.length - left);
     }
   }
@@ -160,4 +176,49 @@ class ZstdDecoder implements Decoder {
 /** A frame, or a skippable one (RFC 8878, 3.1.2: magic numbers 0x184D2A50 to 0x184D2A5F), which the decoder passes over. */
 function startsFrame(bytes: Uint8Array): boolean {
   return ZSTD_MAGIC.equals(bytes.subarray(0, 4)) || (bytes[1] === 0x2a && bytes[2] === 0x4d && bytes[3] === 0x18 && ((bytes[0] ?? 0) & 0xf0) === 0x50);
+}
+
+/** Flags of a member's header (RFC 1952, 2.3.1). */
+const GZIP = { headerBytes: 10, trailerBytes: 8, checksum: 2, extra: 4, name: 8, comment: 16 } as const;
+
+/**
+ * What the first members of a gzip source decode to, those that have ended and fit their checksums.
+ * @param stored the source, or the start of it
+ * @param mostBytes more than that is not decoded
+ */
+export function verifiedMembers(stored: Buffer, mostBytes: number): Buffer[] {
+  const verified: Buffer[] = [];
+  let left = mostBytes;
+  for (let at = bodyOfMember(stored, 0); at !== null && at < stored.length;) {
+    let decoded: { readonly buffer: Buffer; readonly engine: InflateRaw };
+    try {
+      // With `info` it returns this; its types do not know.
+      decoded = inflateRawSync(stored.subarray(at), { info: true, maxOutputLength: Math.max(1, left) }) as unknown as typeof decoded;
+    } catch {
+      // Damaged, cut off, or more than was asked for: this one is not verified.
+      return verified;
+    }
+    const end = at + decoded.engine.bytesWritten;
+    if (end + GZIP.trailerBytes > stored.length) return verified;
+    if (crc32(decoded.buffer) !== stored.readUInt32LE(end) || decoded.buffer.length !== stored.readUInt32LE(end + 4)) return verified;
+    verified.push(decoded.buffer);
+    left -= decoded.buffer.length;
+    at = bodyOfMember(stored, end + GZIP.trailerBytes);
+  }
+  return verified;
+}
+
+/** @returns where the compressed data of the member begins that begins at `at`; null where none does */
+function bodyOfMember(stored: Buffer, at: number): number | null {
+  if (stored[at] !== 0x1f || stored[at + 1] !== 0x8b || stored[at + 2] !== 8) return null;
+  const flags = stored[at + 3] ?? 0;
+  let body = at + GZIP.headerBytes;
+  if (flags & GZIP.extra) body += 2 + (stored[body] ?? 0) + 256 * (stored[body + 1] ?? 0);
+  for (const text of [GZIP.name, GZIP.comment]) {
+    if (!(flags & text)) continue;
+    const end = stored.indexOf(0, body);
+    if (end < 0) return null;
+    body = end + 1;
+  }
+  return flags & GZIP.checksum ? body + 2 : body;
 }

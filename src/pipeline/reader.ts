@@ -4,13 +4,15 @@
  * Invariants:
  * R1. A failure record is durable before any byte after that source is read on.
  * R2. What is read and not handed on, as of compressed and of broken sources, is said to the packer.
+ * R3. Of a compressed source that decodes to no more than `HELD_BYTES` nothing is handed on before its checksum was seen to fit, or it was seen to be cut off: a damaged
+ *     byte can decode to others, which nothing tells before the end. Of a larger one what was decoded is handed on, and may be wrong.
  */
 import { isErrorCode, TributaryError } from '../contracts/errors.ts';
 import type { MergeSpec } from '../contracts/merge.ts';
 import type { FailureRecord } from '../contracts/records.ts';
 import type { ObjectStore } from '../stores/object-store.ts';
 import type { Cutter } from './cutter.ts';
-import { createDecoder, type CompressedEncoding, type Decoder } from './decode.ts';
+import { createDecoder, verifiedMembers, type CompressedEncoding, type Decoder } from './decode.ts';
 import type { Packer } from './packer.ts';
 import { isSourceError, type Fetched, type Prefetch } from './prefetch.ts';
 import type { SourceStretch } from './reading-list.ts';
@@ -36,7 +38,17 @@ export interface ReaderOptions {
   readonly cutOff: AbortSignal;
 }
 
-interface Decoding { readonly encoding: CompressedEncoding; readonly decoder: Decoder; /** Stored bytes that were decoded. */ readBytes: number }
+const HELD_BYTES = 2 ** 20;
+
+interface Decoding {
+  readonly encoding: CompressedEncoding;
+  readonly decoder: Decoder;
+  /** Stored bytes that were decoded. */
+  readBytes: number;
+  /** What is not handed on yet (R3); null once there was too much of it, and where a record says what is to be kept. */
+  held: Uint8Array[] | null;
+  heldBytes: number;
+}
 
 export class Reader {
   readonly #options: ReaderOptions;
@@ -78,7 +90,7 @@ export class Reader {
       case 'jump': return cutter.jump(event.adopted);
       case 'begin': return this.#begin(event);
       case 'piece': return this.#decoding ? this.#decode(event.piece, this.#decoding) : this.#plain(event.piece);
-      case 'broken': return this.#broken(event.error);
+      case 'broken': return this.#decoding ? this.#handOn(this.#decoding).then(() => this.#broken(event.error)) : this.#broken(event.error);
       case 'end': return this.#end();
     }
   }
@@ -93,7 +105,7 @@ export class Reader {
     if (stretch.rest?.refused !== undefined) return this.#broken(new TributaryError('TRB-SOURCE-REST', `${this.#uri()} ${stretch.rest.refused}`, this.#where()));
     if (record?.outcome === 'failed' || encoding === 'plain') return undefined;
     if (encoding === 'unsupported') return this.#broken(new TributaryError('TRB-SOURCE-ENCODING', `${this.#uri()} is compressed in a way that is not supported`, this.#where()));
-    this.#decoding = { encoding, decoder: createDecoder(encoding, async (bytes) => this.#pack(bytes)), readBytes: 0 };
+    this.#decoding = { encoding, decoder: createDecoder(encoding, (bytes) => this.#decoded(bytes)), readBytes: 0, held: record ? null : [], heldBytes: 0 };
     return undefined;
   }
 
@@ -109,7 +121,12 @@ export class Reader {
       await decoding.decoder.write(viewOf(piece));
     } catch (error) {
       if (!isSourceError(error)) throw error;
-      if (!record || cutter.point.at.offset < record.keep) await this.#salvage(decoding, piece.end - piece.start);
+      if (decoding.held) {
+        decoding.held = await this.#verified(decoding, decoding.held, piece.end - piece.start);
+        await this.#handOn(decoding);
+      } else if (!record || cutter.point.at.offset < record.keep) {
+        await this.#salvage(decoding, piece.end - piece.start);
+      }
       await this.#broken(error);
       return;
     } finally {
@@ -120,6 +137,39 @@ export class Reader {
     prefetch.drop(this.#current());
     this.#stopDecoding();
     await this.#end();
+  }
+
+  /** Holds what comes out of the decoder, or hands it on (R3). */
+  async #decoded(bytes: Uint8Array): Promise<void> {
+    const decoding = this.#decoding;
+    if (decoding?.held && decoding.heldBytes + bytes.length <= HELD_BYTES) {
+      decoding.held.push(bytes);
+      decoding.heldBytes += bytes.length;
+      return;
+    }
+    if (decoding?.held) await this.#handOn(decoding);
+    await this.#pack(bytes);
+  }
+
+  async #handOn(decoding: Decoding): Promise<void> {
+    const { held } = decoding;
+    decoding.held = null;
+    for (const bytes of held ?? []) await this.#pack(bytes);
+  }
+
+  /** What was held, as far as it fits its checksums. @param pieceBytes the stored bytes in which the damage was noticed */
+  async #verified({ encoding, decoder, readBytes }: Decoding, held: readonly Uint8Array[], pieceBytes: number): Promise<Uint8Array[]> {
+    if (encoding === 'zstd') return [Buffer.concat(held).subarray(0, decoder.verifiedBytes)];
+    // The decoder gives nothing of the step that fails, and says nothing of where members end.
+    const stored = Buffer.allocUnsafe(readBytes + pieceBytes);
+    try {
+      await this.#readAgain()(0, stored);
+    } catch (error) {
+      // It cannot be read a second time: nothing of it is known to be right.
+      if (!isSourceError(error)) throw error;
+      return [];
+    }
+    return verifiedMembers(stored, HELD_BYTES);
   }
 
   async #salvage({ encoding, decoder, readBytes }: Decoding, pieceBytes: number): Promise<void> {
@@ -166,21 +216,24 @@ export class Reader {
   }
 
   #end(): Delay {
-    if (this.#decoding) return this.#endDecoding(this.#decoding.decoder);
+    if (this.#decoding) return this.#endDecoding(this.#decoding);
     const delay = this.#options.cutter.end();
     if (delay) return delay.then(() => { this.#over(); });
     this.#over();
     return undefined;
   }
 
-  async #endDecoding(decoder: Decoder): Promise<void> {
+  async #endDecoding(decoding: Decoding): Promise<void> {
     try {
-      await decoder.end();
+      await decoding.decoder.end();
     } catch (error) {
       if (!isSourceError(error)) throw error;
+      // It is cut off: what is there of it is right.
+      await this.#handOn(decoding);
       await this.#broken(error);
       return;
     }
+    await this.#handOn(decoding);
     await this.#options.cutter.end();
     this.#over();
   }
