@@ -250,7 +250,7 @@ class Session {
       name: inner.name,
       head: (ref, options) => this.#once('head', options?.signal, () => inner.head(ref, options)),
       listParts: (ref, options) => this.#once('listParts', options?.signal, () => inner.listParts(ref, options)),
-      createUpload: (request, options) => this.#once('createUpload', options?.signal, () => inner.createUpload(request, options)),
+      createUpload: (request, options) => this.#once('createUpload', options?.signal, () => inner.createUpload(this.#encrypted(request), options)),
       abortUpload: (ref, options) => this.#once('abortUpload', options?.signal, () => inner.abortUpload(ref, options)),
     };
   }

@@ -1,5 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import { isTributaryError, TributaryError } from '../../../src/contracts/errors.ts';
+import type { OutputOptions } from '../../../src/contracts/merge.ts';
 import { Allowance, type Rates } from '../../../src/stores/allowance.ts';
 import { bodyOf } from '../../../src/stores/body.ts';
 import { Governor } from '../../../src/stores/governor.ts';
@@ -15,14 +16,14 @@ type RequestEvent = Parameters<RequestObserver>;
 
 interface Setup { readonly memory: MemoryStore; readonly session: StoreSession; readonly clock: ManualClock; readonly governor: Governor; readonly events: RequestEvent[] }
 
-function open(onCall: MemoryStoreOptions['onCall'], { patience = 'forever', ...rates }: Partial<Rates> & { readonly patience?: SessionOptions['patience'] } = {}): Setup {
+function open(onCall: MemoryStoreOptions['onCall'], { patience = 'forever', encryption, ...rates }: Partial<Rates & SessionOptions> = {}): Setup {
   const memory = createMemoryStore({ buckets: ['b'], onCall });
   const clock = createManualClock();
   const governor = new Governor({ clock });
   const events: RequestEvent[] = [];
   const allowance = new Allowance(clock);
   allowance.rates = { requestsPerSecond: null, bytesPerSecond: null, downloads: null, ...rates };
-  const session = withRetries(memory, { patience, allowance }, { governor, clock, random: () => 0.5, observe: (...event) => events.push(event) });
+  const session = withRetries(memory, { patience, allowance, encryption }, { governor, clock, random: () => 0.5, observe: (...event) => events.push(event) });
   return { memory, session, clock, governor, events };
 }
 
@@ -240,6 +241,18 @@ describe('writes whose answer is lost', () => {
     const { uploadId } = await memory.createUpload({ bucket: 'b', key: 'k' });
     await clock.run(session.store.uploadPart({ bucket: 'b', key: 'k', uploadId, partNumber: 1, body: bodyOf('x') }));
     expect(memory.openUploads()).toEqual([expect.objectContaining({ uploadId })]);
+  });
+
+  it('are sent again to a bucket that refuses every write without encryption', async () => {
+    const { session, clock } = open(({ operation, nth, request }) => {
+      // As a policy does: UploadPart has no such header.
+      const isPlain = (request as { readonly output?: OutputOptions }).output?.encryption === undefined;
+      if ((operation === 'createUpload' || operation === 'put') && isPlain) return service(403, 'AccessDenied');
+      return (operation === 'uploadPart' || operation === 'put') && nth === 0 ? system('ECONNRESET') : undefined;
+    }, { encryption: { type: 's3' } });
+    expect(await clock.run(codeOf(session.store.put(put)))).toBe('ok');
+    const { uploadId } = await session.store.createUpload({ bucket: 'b', key: 'large' });
+    expect(await clock.run(codeOf(session.store.uploadPart({ bucket: 'b', key: 'large', uploadId, partNumber: 1, body: bodyOf('x') })))).toBe('ok');
   });
 });
 
