@@ -51,12 +51,17 @@ function judge(facts: ThrownFacts, operation: StoreOperation): Verdict {
   const known = facts.storeCode === undefined ? undefined : byStoreCode(facts.storeCode, operation);
   if (known) return known;
   if (facts.httpStatus !== undefined) return byStatus(facts.httpStatus, operation);
+  // As the SDK says it of a connection that had been established.
+  if (DAMAGED_RECORD.test(`${facts.systemCode ?? ''} ${facts.message}`)) return { code: 'TRB-STORE-UNREACHABLE', says: `cannot be reached: bytes were damaged on their way (${facts.message})` };
   if (isCertificateCode(facts.systemCode)) {
     return { code: 'TRB-INVALID-CONFIG', says: `cannot be trusted: its TLS certificate or protocol is wrong (${facts.systemCode ?? ''})` };
   }
   if (isNetworkCode(facts.systemCode)) return { code: 'TRB-STORE-UNREACHABLE', says: `cannot be reached: ${facts.message}` };
   return byName(facts);
 }
+
+/** TLS found that a record is not the one that was sent. */
+const DAMAGED_RECORD = /bad[ _]record[ _]mac/i;
 
 /** What SDK and runtime throw without any code. */
 function byName({ name, message }: ThrownFacts): Verdict {
