@@ -19,13 +19,13 @@ const TRIES_OF_COMPLETE = 5;
 /** No connection was made, so the store has not seen the request. */
 const NEVER_SENT: ReadonlySet<string> = new Set(['ECONNREFUSED', 'ENOTFOUND', 'EAI_AGAIN', 'EHOSTUNREACH', 'ENETUNREACH']);
 
-/** Whether a failed request is sent again. @param failures so far, this one included */
-export function isRetried(operation: StoreOperation, error: TributaryError, failures: number): boolean {
+/** How often a request is tried in all that fails like this, however much patience there is: Infinity where its failure passes, 1 where it does not. */
+export function maxTries(operation: StoreOperation, error: TributaryError): number {
   const { storeCode = '' } = error.context;
-  if (RARELY_PASS.has(storeCode)) return failures < FEW_TRIES && operation !== 'completeUpload';
+  if (RARELY_PASS.has(storeCode)) return operation === 'completeUpload' ? 1 : FEW_TRIES;
   // An upload that is being aborted is refused in other words than one that is gone, and may be listed for a moment yet (versitygw: InvalidRequest).
-  if (operation === 'completeUpload' && error.code === 'TRB-STORE-REFUSED') return failures < TRIES_OF_COMPLETE;
-  return error.retryable && error.code !== 'TRB-INTERNAL';
+  if (operation === 'completeUpload' && error.code === 'TRB-STORE-REFUSED') return TRIES_OF_COMPLETE;
+  return error.retryable && error.code !== 'TRB-INTERNAL' ? Infinity : 1;
 }
 
 /** Whether the store may have acted on a request that failed: it may have been carried out, or refused by an answer that was lost. */

@@ -22,7 +22,7 @@ import { OPERATIONS, type StoreOperation } from './operations.ts';
 import { afterBytes, isRight, Reading } from './reading.ts';
 import { whyNotRepeated, whyRefused, type Asking } from './refused-write.ts';
 import type { SessionOptions, StoreSession } from './registry.ts';
-import { backoffMs, isRetried, mayHaveActed } from './retry-policy.ts';
+import { backoffMs, maxTries, mayHaveActed } from './retry-policy.ts';
 
 /** Told what happens on the way to a store, for metrics. */
 export type RequestObserver = (kind: 'request' | 'retry' | 'throttle', store: string, requestClass: keyof Requests) => void;
@@ -46,7 +46,12 @@ interface Tries<T> {
   meaningOf?(error: unknown): unknown;
 }
 
-interface Failures { count: number; sinceMs: number }
+interface Failures {
+  count: number;
+  /** Those that are not tried for ever. A network that was away before does not count among them. */
+  rare: number;
+  sinceMs: number;
+}
 
 interface Target { readonly bucket: string; readonly key?: string }
 
@@ -158,7 +163,7 @@ class Session {
 
   /** @param first the first try, where it was made already */
   async #withRetries<T>(operation: StoreOperation, target: Target, options: CallOptions, tries: Tries<T>, first?: Promise<T>): Promise<T> {
-    const failures: Failures = { count: 0, sinceMs: 0 };
+    const failures: Failures = { count: 0, rare: 0, sinceMs: 0 };
     for (let isRetry = false, made = first; ; isRetry = true, made = undefined) {
       try {
         if (!made) {
@@ -180,14 +185,16 @@ class Session {
     const { clock, random, governor } = this.#deps;
     const { signal } = options;
     this.#noteThrottle(operation, thrown);
-    if (tries.hasProgressed?.(thrown)) failures.count = 0;
+    if (tries.hasProgressed?.(thrown)) failures.count = failures.rare = 0;
     signal?.throwIfAborted();
     try {
       const error = classifyStoreError(thrown, this.#call(operation, target));
       if (isThrottle(error)) governor.throttled();
       failures.count += 1;
       if (failures.count === 1) failures.sinceMs = clock.nowMs();
-      if (!isRetried(operation, error, failures.count)) throw error;
+      const triesAtMost = maxTries(operation, error);
+      if (triesAtMost < Infinity) failures.rare += 1;
+      if (failures.rare >= triesAtMost) throw error;
       const lost = mayHaveActed(error);
       if (lost && error.code === 'TRB-STORE-UNREACHABLE' && (operation === 'put' || operation === 'uploadPart')) {
         throwIfAny(await whyRefused(this.#asking(), target as PutRequest | PartRequest, options));

@@ -81,6 +81,17 @@ describe('retries', () => {
     expect(outcomes(memory).filter((line) => line.startsWith('put'))).toHaveLength(3);
   });
 
+  const damaged = service(400, 'BadDigest');
+  const skewed = service(403, 'RequestTimeTooSkewed');
+  const away = Array.from({ length: 5 }, () => system('ECONNREFUSED'));
+  it.each([
+    { title: 'a body that is damaged', faults: [...away, damaged, ...away, damaged], code: 'ok' }, { title: 'one that stays damaged', faults: [damaged, ...away, damaged, damaged], code: 'TRB-STORE-FAULT' },
+    { title: 'a clock that is wrong as a machine wakes up', faults: [...away, skewed], code: 'ok' },
+  ])('counts what passes seldom apart from a network that was away: $title', async ({ faults, code }) => {
+    const { session, clock } = open(failing('put', ...faults));
+    expect(await clock.run(codeOf(session.store.put({ bucket: 'b', key: 'k', body: bodyOf('x') })))).toBe(code);
+  });
+
   it('ends a back-off at once with the reason of its signal', async () => {
     const controller = new AbortController();
     const reason = new Error('paused');
@@ -285,6 +296,11 @@ describe('completions', () => {
     expect(await clock.run(codeOf(session.store.completeUpload(request)))).toBe(code);
     expect(session.requests.put).toBe(abortedAt === Infinity ? 5 : abortedAt + 1);
     expect(clock.nowMs() - startedMs).toBeLessThan(2_000);
+  });
+
+  it('that are refused are not given up for a store that was away before', async () => {
+    const { session, clock, memory } = open(failing('completeUpload', ...Array.from({ length: 6 }, () => system('ECONNREFUSED')), service(400, 'InvalidRequest')));
+    expect(await clock.run(codeOf(session.store.completeUpload(await completion(memory))))).toBe('ok');
   });
 
   it('are not repeated once it is gone: some servers would call that a success', async () => {
