@@ -14,6 +14,18 @@ describe('artefacts', () => {
     expect(store.peek('b', ref.key)?.toString()).toBe('plan');
   });
 
+  it('are written again after a race of writers that nobody has won', async () => {
+    let races = 0;
+    const store = createMemoryStore({
+      buckets: ['b'], onCall: ({ operation }) => operation === 'put' && races-- > 0 ? Object.assign(new Error('race'), { httpStatus: 409, storeCode: 'ConditionalRequestConflict' }) : undefined,
+    });
+    races = 2;
+    await putArtefact(store, ref, Buffer.from('plan'));
+    expect(store.peek('b', ref.key)?.toString()).toBe('plan');
+    races = Infinity;
+    await expect(putArtefact(store, { ...ref, key: 'other' }, Buffer.from('plan'))).rejects.toMatchObject({ code: 'TRB-CHUNK-CONFLICT' });
+  });
+
   it('are believed only when their hash holds', async () => {
     const store = createMemoryStore({ buckets: ['b'] });
     const hash = contentHash('plan');
