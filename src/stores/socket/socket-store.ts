@@ -219,7 +219,7 @@ function meaningOf(error: unknown, call: Call): unknown {
   const malformed = error instanceof MalformedAnswer || (error instanceof HttpFailure && error.kind === 'malformed');
   // PutObject may have been done; what is sent again by another client could only be refused. The writer looks at what is there. An upload that is
   // begun twice is an empty one too many.
-  if (malformed && (call.mayBeginAnew ?? call.idempotent)) return new FallbackError(error.message, { cause: error });
   const meaning = malformed ? wrongAnswer(call.where, error.message) : classifyStoreError(error, call.where);
+  if (malformed && (call.mayBeginAnew ?? call.idempotent)) return new FallbackError(error.message, { cause: meaning });
   return error instanceof HttpFailure && error.receivedBytes > 0 ? new InterruptedRead(error.receivedBytes, meaning) : meaning;
 }

@@ -14,8 +14,11 @@ import type { ObjectStore } from '../../../src/stores/object-store.ts';
 import { FallbackError } from '../../../src/stores/socket/failure.ts';
 import type { HotStore } from '../../../src/stores/socket/socket-store.ts';
 import { createMemoryStore } from '../../support/memory-store.ts';
+import { startScriptedServer } from '../../support/scripted-server.ts';
 
 const config = (overrides: Partial<StoreConfig> = {}): StoreConfig => ({ ...storeConfig.parse({}), ...overrides });
+const LISTING = '<?xml version="1.0"?><ListBucketResult><IsTruncated>false</IsTruncated></ListBucketResult>';
+const http = (status: string, headers: readonly string[], body = ''): string => [`HTTP/1.1 ${status}`, ...headers, `Content-Length: ${body.length}`, '', body].join('\r\n');
 const list = { bucket: 'b', prefix: '' };
 
 describe('createAutoStore', () => {
@@ -117,6 +120,24 @@ describe('createAutoStore', () => {
     expect(served).toEqual(['sdk']);
     const strict = open(refused, true);
     await expect(strict.store.list(list)).rejects.toMatchObject({ code: 'TRB-INVALID-CONFIG', message: expect.stringContaining('a proxy stands') });
+  });
+
+  it.each([
+    ['a list that is cut off', http('200 OK', [], LISTING.slice(0, 60)), http('200 OK', [], LISTING), (store: ObjectStore) => store.list(list)],
+    ['a read with a line end that is none', 'HTTP/1.1 200 OK\nX\r\n\r\n', http('200 OK', ['ETag: "v"'], '12345'), (store: ObjectStore) =>
+      store.readInto({ bucket: 'b', key: 'k', ifMatch: '"v"', offset: 0, lengthBytes: 5, sizeBytes: 5 }, Buffer.alloc(5))],
+    ['a part that is answered with nonsense', 'nonsense\r\n\r\n', http('200 OK', ['ETag: "v"']), (store: ObjectStore) => store.uploadPart({ bucket: 'b', key: 'k', uploadId: 'u', partNumber: 1, body: bodyOf('x') })],
+  ])('that is the lean client alone takes %s for a fault that may pass', async (_, odd, right, ask) => {
+    let asked = 0;
+    const server = await startScriptedServer(async (peer) => {
+      for (let request = await peer.request(); request; request = await peer.request()) await peer.send((asked += 1) === 1 ? odd : right);
+    });
+    const settings = config({ endpoint: `http://127.0.0.1:${server.port}`, region: 'x', adapter: 'socket', credentials: { accessKeyId: 'k', secretAccessKey: 's' } });
+    const store = connectStore('main', settings, { useEnvironmentEndpoint: false });
+    await expect(ask(store)).rejects.toMatchObject({ code: 'TRB-STORE-FAULT', context: { storeCode: 'WrongAnswer' } });
+    await ask(store);
+    store.close();
+    await server.close();
   });
 
   it('closes both', async () => {
