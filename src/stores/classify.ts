@@ -45,7 +45,7 @@ export function isThrottle(error: unknown): boolean {
 function judge(facts: ThrownFacts, operation: StoreOperation): Verdict {
   if (facts.name === 'CredentialsProviderError' || facts.name === 'TokenProviderError') {
     return isNetworkCode(facts.systemCode)
-      ? { code: 'TRB-STORE-UNREACHABLE', says: `has no credentials yet: their source cannot be reached (${facts.systemCode ?? ''})` }
+      ? { code: 'TRB-STORE-UNREACHABLE', says: `has no credentials yet: their source cannot be reached: ${facts.message}` }
       : { code: 'TRB-BAD-CREDENTIALS', says: `has no credentials: ${facts.message}` };
   }
   const known = facts.storeCode === undefined ? undefined : byStoreCode(facts.storeCode, operation);

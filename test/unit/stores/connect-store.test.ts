@@ -4,17 +4,19 @@ import type { AddressInfo } from 'node:net';
 import { describe, expect, it } from '@jest/globals';
 import { storeConfig, type StoreConfig } from '../../../src/contracts/config.ts';
 import { TributaryError } from '../../../src/contracts/errors.ts';
-import { createCredentials, rememberCredentials, type Credentials } from '../../../src/stores/aws/credentials.ts';
+import { createCredentials, inTime, rememberCredentials, type Credentials } from '../../../src/stores/aws/credentials.ts';
 import { resolveEndpoint } from '../../../src/stores/aws/endpoint.ts';
+import { createAwsStore } from '../../../src/stores/aws/store.ts';
 import { createAutoStore, type Client } from '../../../src/stores/auto-store.ts';
 import { bodyOf } from '../../../src/stores/body.ts';
+import { classifyStoreError } from '../../../src/stores/classify.ts';
 import { connectStore } from '../../../src/stores/connect-store.ts';
 import { usesProxy } from '../../../src/stores/proxy.ts';
 import type { ObjectStore } from '../../../src/stores/object-store.ts';
 import { FallbackError } from '../../../src/stores/socket/failure.ts';
-import type { HotStore } from '../../../src/stores/socket/socket-store.ts';
+import { createSocketStore, type HotStore } from '../../../src/stores/socket/socket-store.ts';
 import { createMemoryStore } from '../../support/memory-store.ts';
-import { startScriptedServer } from '../../support/scripted-server.ts';
+import { startScriptedServer, turn } from '../../support/scripted-server.ts';
 
 const config = (overrides: Partial<StoreConfig> = {}): StoreConfig => ({ ...storeConfig.parse({}), ...overrides });
 const LISTING = '<?xml version="1.0"?><ListBucketResult><IsTruncated>false</IsTruncated></ListBucketResult>';
@@ -211,7 +213,9 @@ describe('credentials', () => {
     nowMs = 54 * 60_000;
     expect(await remembered()).toMatchObject({ accessKeyId: 'k1' });
     nowMs = 56 * 60_000;
-    expect(await remembered()).toMatchObject({ accessKeyId: 'k2' });
+    expect(remembered()).toMatchObject({ accessKeyId: 'k1' });
+    await turn();
+    expect(remembered()).toMatchObject({ accessKeyId: 'k2' });
     expect(asked).toBe(2);
   });
 
@@ -227,6 +231,41 @@ describe('credentials', () => {
     await expect(remembered()).rejects.toThrow('away');
     fails = false;
     expect(await remembered()).toMatchObject({ accessKeyId: 'k' });
+  });
+
+  const hangs = (): Promise<Credentials> => new Promise(() => undefined);
+
+  it('that still hold are used while their source hangs', async () => {
+    let nowMs = 0;
+    const answers = [Promise.resolve<Credentials>({ accessKeyId: 'k', secretAccessKey: 's', expiration: new Date(3_600_000) }), hangs()];
+    const remembered = rememberCredentials(() => answers.shift() ?? hangs(), () => nowMs);
+    await remembered();
+    nowMs = 56 * 60_000;
+    expect(remembered()).toMatchObject({ accessKeyId: 'k' });
+    nowMs = 60 * 60_000;
+    expect(remembered()).toBeInstanceOf(Promise);
+  });
+
+  it('whose source hangs are asked for anew after a while, and may come yet', async () => {
+    const sources = [hangs, () => Promise.resolve({ accessKeyId: 'k', secretAccessKey: 's' })];
+    const source = inTime(() => sources.shift() ?? hangs, 10);
+    const error: unknown = await source().catch((thrown: unknown) => thrown);
+    expect(classifyStoreError(error, { store: 'main', bucket: 'b', operation: 'list' })).toMatchObject({ code: 'TRB-STORE-UNREACHABLE', message: expect.stringContaining('within 10 ms') });
+    expect(await source()).toMatchObject({ accessKeyId: 'k' });
+  });
+
+  it.each([
+    ['the lean client', () => createSocketStore('main', { endpoint: 'http://127.0.0.1:9', region: 'x', pathStyle: true }, hangs)],
+    ['the SDK', () => createAwsStore('main', config({ endpoint: 'http://127.0.0.1:9', region: 'x' }), { credentials: hangs })],
+  ])('that do not come hold up no call of %s that is given up', async (_, openStore) => {
+    const store = openStore();
+    const abort = new AbortController();
+    const reason = new Error('paused');
+    const work = store.get({ bucket: 'b', key: 'k' }, { signal: abort.signal });
+    await turn();
+    abort.abort(reason);
+    await expect(work).rejects.toBe(reason);
+    store.close();
   });
 
   it('that cannot be had are an error of credentials, whoever says so', async () => {
