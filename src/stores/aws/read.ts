@@ -12,6 +12,9 @@ import { receive } from './receive.ts';
 
 interface Abort { readonly abortSignal?: AbortSignal }
 
+/** Every object has one: what comes without it is no answer about an object. */
+const NO_ETAG = 'no ETag';
+
 export async function readInto(s3: S3Client, call: FailedCall, request: ReadRequest, into: Uint8Array, abort: Abort, landed: ReadOptions['landed']): Promise<ReadResult> {
   const whole = request.offset === 0 && request.lengthBytes === request.sizeBytes;
   const last = request.offset + request.lengthBytes - 1;
@@ -37,8 +40,9 @@ export async function readInto(s3: S3Client, call: FailedCall, request: ReadRequ
 function wrongHead(answer: GetObjectCommandOutput, request: ReadRequest, whole: boolean): string | undefined {
   const status = answer.$metadata.httpStatusCode;
   if (status !== (whole ? 200 : 206)) return `HTTP ${status ?? 0} where ${whole ? 200 : 206} was asked for`;
+  if (!answer.ETag) return NO_ETAG;
   // For servers that ignore If-Match.
-  if (answer.ETag !== undefined && opaque(answer.ETag) !== opaque(request.ifMatch)) return 'changed';
+  if (opaque(answer.ETag) !== opaque(request.ifMatch)) return 'changed';
   const expectedRange = `bytes ${request.offset}-${request.offset + request.lengthBytes - 1}/${request.sizeBytes}`;
   if (!whole && answer.ContentRange !== expectedRange) return `Content-Range "${answer.ContentRange ?? ''}" where "${expectedRange}" was asked for`;
   if (answer.ContentLength !== undefined && answer.ContentLength !== request.lengthBytes) {
@@ -63,22 +67,23 @@ function bodyOf(answer: GetObjectCommandOutput, call: FailedCall): Readable {
 export async function getWhole(s3: S3Client, call: FailedCall, ref: ObjectRef, maxBytes: number, abort: Abort): Promise<Buffer> {
   const answer = await s3.send(new GetObjectCommand({ Bucket: ref.bucket, Key: ref.key }), abort);
   const body = bodyOf(answer, call);
-  const sizeBytes = answer.ContentLength;
-  if (sizeBytes === undefined || sizeBytes > maxBytes) {
+  const { ETag: etag, ContentLength: sizeBytes } = answer;
+  if (!etag || sizeBytes === undefined || sizeBytes > maxBytes) {
     body.destroy();
-    throw wrongAnswer(call, `${sizeBytes ?? 'unknown'} bytes where at most ${maxBytes} were expected`, answer.$metadata.httpStatusCode);
+    throw wrongAnswer(call, etag ? `${sizeBytes ?? 'unknown'} bytes where at most ${maxBytes} were expected` : NO_ETAG, answer.$metadata.httpStatusCode);
   }
   const into = Buffer.allocUnsafe(sizeBytes);
   await receive(body, into, sizeBytes, { signal: abort.abortSignal }, (problem) => typeof problem === 'string' ? wrongAnswer(call, problem) : classifyStoreError(problem, call));
   return into;
 }
 
-export async function headObject(s3: S3Client, ref: ObjectRef, options: Abort): Promise<StoredObject> {
+export async function headObject(s3: S3Client, call: FailedCall, ref: ObjectRef, options: Abort): Promise<StoredObject> {
   const answer = await s3.send(new HeadObjectCommand({ Bucket: ref.bucket, Key: ref.key, ChecksumMode: 'ENABLED' }), options);
+  if (!answer.ETag) throw wrongAnswer(call, NO_ETAG, answer.$metadata.httpStatusCode);
   const crc32 = decodeCrc32(answer.ChecksumCRC32, answer.ChecksumType);
   return {
     sizeBytes: answer.ContentLength ?? 0,
-    etag: answer.ETag ?? '',
+    etag: answer.ETag,
     modifiedMs: answer.LastModified?.getTime() ?? 0,
     metadata: answer.Metadata ?? {},
     ...(crc32 === undefined ? {} : { crc32 }),

@@ -40,7 +40,7 @@ export function createAwsStore(name: string, config: StoreConfig, options: Parti
     },
     head: async (ref, call) => {
       try {
-        return await guarded(at('head', ref), call, (abort) => headObject(s3, ref, abort));
+        return await guarded(at('head', ref), call, (abort) => headObject(s3, at('head', ref), ref, abort));
       } catch (error) {
         if (isTributaryError(error) && error.code === 'TRB-NO-SUCH-KEY') return null;
         throw await explained(s3, error, at('list', ref), call);

@@ -64,6 +64,15 @@ describe('reads', () => {
     expect(into.toString()).toBe('.....');
   });
 
+  it('and looks take no success without an ETag for an object', async () => {
+    const { store } = await answering(http('200 OK', []), http('200 OK', []), http('206 Partial Content', ['Content-Range: bytes 2-6/10'], '23456'), http('200 OK', ['ETag: "e"']));
+    const ref = { bucket: 'b', key: 'k' };
+    expect(await outcome(store.head(ref))).toMatch(/^TRB-STORE-FAULT.*no ETag/);
+    expect(await outcome(store.get(ref))).toMatch(/^TRB-STORE-FAULT.*no ETag/);
+    expect(await outcome(store.readInto(source, Buffer.alloc(5)))).toMatch(/^TRB-STORE-FAULT.*no ETag/);
+    expect(await store.get(ref)).toHaveLength(0);
+  });
+
   it('are of another version where the server ignores If-Match', async () => {
     const { store } = await answering(http('206 Partial Content', ['ETag: "v2"', 'Content-Range: bytes 2-6/10'], '23456'));
     expect(await outcome(store.readInto(source, Buffer.alloc(5)))).toMatch(/^TRB-SOURCE-CHANGED/);

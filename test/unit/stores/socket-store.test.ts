@@ -46,6 +46,7 @@ describe('readInto', () => {
     'another range': [ranged({ 'content-range': 'bytes 3-7/10' }), 'TRB-STORE-FAULT'],
     'a range of an object of another size': [ranged({ 'content-range': 'bytes 2-6/11' }), 'TRB-STORE-FAULT'],
     'no range': [answer(206, { etag: ETAG }, 'hello'), 'TRB-STORE-FAULT'],
+    'no ETag': [answer(206, { 'content-range': 'bytes 2-6/10' }, 'hello'), 'TRB-STORE-FAULT'],
     'another length': [ranged({}, 'hell'), 'TRB-STORE-FAULT'],
     'another version, as a store does that ignores If-Match': [ranged({ etag: '"e-2"' }), 'TRB-SOURCE-CHANGED'],
     'precondition failed': [refusal(412, 'PreconditionFailed'), 'TRB-SOURCE-CHANGED'],
