@@ -30,10 +30,22 @@ export function classifyStoreError(error: unknown, call: FailedCall): TributaryE
   return new TributaryError(verdict.code, sentence(verdict, facts, call), contextOf(verdict, facts, call), { cause: error });
 }
 
-/** An error of ours for an answer that the adapter itself found to be wrong: another length, a missing header. */
+/** An error of ours for an answer that the adapter itself found to be wrong: another range, a missing header. */
 export function wrongAnswer(call: FailedCall, what: string, httpStatus?: number): TributaryError {
+  return wrong('WrongAnswer', call, what, httpStatus);
+}
+
+/** The same for an answer about the right version of an object, which is not as long as it was listed: where that stays so, it is no fault of the whole store. */
+export function wrongLength(call: FailedCall, what: string, httpStatus?: number): TributaryError {
+  return wrong(WRONG_LENGTH, call, what, httpStatus);
+}
+
+/** `storeCode` of errors that `wrongLength` makes. */
+export const WRONG_LENGTH = 'WrongLength';
+
+function wrong(storeCode: string, call: FailedCall, what: string, httpStatus: number | undefined): TributaryError {
   const verdict: Verdict = { code: 'TRB-STORE-FAULT', says: `gave a wrong answer: ${what}` };
-  const facts: ThrownFacts = { httpStatus, storeCode: 'WrongAnswer', systemCode: undefined, name: '', message: '' };
+  const facts: ThrownFacts = { httpStatus, storeCode, systemCode: undefined, name: '', message: '' };
   return new TributaryError(verdict.code, sentence(verdict, facts, call), contextOf(verdict, facts, call));
 }
 

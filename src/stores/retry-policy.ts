@@ -1,5 +1,6 @@
 /** What is tried again, how often, and after how long. */
 import type { TributaryError } from '../contracts/errors.ts';
+import { WRONG_LENGTH } from './classify.ts';
 import type { StoreOperation } from './operations.ts';
 
 const BACKOFF_BASE_MS = 100;
@@ -12,7 +13,7 @@ export function backoffMs(failures: number, random: number): number {
 
 /** Errors that pass seldom: tried this often in all, however much patience there is. Bytes can be damaged on their way, a clock can be set right. */
 const FEW_TRIES = 3;
-const RARELY_PASS: ReadonlySet<string> = new Set(['BadDigest', 'InvalidDigest', 'XAmzContentSHA256Mismatch', 'XAmzContentChecksumMismatch', 'RequestTimeTooSkewed', 'WrongAnswer']);
+const RARELY_PASS: ReadonlySet<string> = new Set(['BadDigest', 'InvalidDigest', 'XAmzContentSHA256Mismatch', 'XAmzContentChecksumMismatch', 'RequestTimeTooSkewed', 'WrongAnswer', WRONG_LENGTH]);
 
 const TRIES_OF_COMPLETE = 5;
 

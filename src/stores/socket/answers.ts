@@ -1,5 +1,6 @@
 /** What an answer means: whether it is the one that was asked for, and what a refusal says. */
-import { classifyStoreError, wrongAnswer, type FailedCall } from '../classify.ts';
+import { classifyStoreError, wrongAnswer, wrongLength, type FailedCall } from '../classify.ts';
+import { isOfAnotherSize } from '../content-range.ts';
 import { decodeCrc32 } from '../crc32.ts';
 import type { ReadRequest, ReadResult } from '../object-store.ts';
 import type { HttpAnswer, Place } from './answer-reader.ts';
@@ -73,7 +74,7 @@ export function placeRead(request: ReadRequest, into: Uint8Array, call: FailedCa
     if (etag !== request.ifMatch && opaque(etagOf(head, call)) !== opaque(request.ifMatch)) throw classifyStoreError({ httpStatus: 412, message: 'the store answered with another version' }, call);
     if (!whole) checkRange(head, request, call);
     if (head.chunked || head.contentLength === undefined) throw new FallbackError('the store does not say how long an object is');
-    if (head.contentLength !== request.lengthBytes) throw wrongAnswer(call, `${head.contentLength} bytes where ${request.lengthBytes} were asked for`, head.status);
+    if (head.contentLength !== request.lengthBytes) throw (whole ? wrongLength : wrongAnswer)(call, `${head.contentLength} bytes where ${request.lengthBytes} were asked for`, head.status);
     return into.byteLength === request.lengthBytes ? into : into.subarray(0, request.lengthBytes);
   };
 }
@@ -87,7 +88,7 @@ function etagOf({ status, headers: { etag } }: ResponseHead, call: FailedCall): 
 function checkRange(head: ResponseHead, { offset, lengthBytes, sizeBytes }: ReadRequest, call: FailedCall): void {
   const range = head.headers['content-range'];
   const expected = `bytes ${offset}-${offset + lengthBytes - 1}/${sizeBytes}`;
-  if (range !== expected) throw wrongAnswer(call, `Content-Range "${range ?? ''}" where "${expected}" was asked for`, head.status);
+  if (range !== expected) throw (isOfAnotherSize(range, sizeBytes) ? wrongLength : wrongAnswer)(call, `Content-Range "${range ?? ''}" where "${expected}" was asked for`, head.status);
 }
 
 export function isWhole(request: ReadRequest): boolean {

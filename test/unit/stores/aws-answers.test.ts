@@ -78,6 +78,18 @@ describe('reads', () => {
     expect(await outcome(store.readInto(source, Buffer.alloc(5)))).toMatch(/^TRB-SOURCE-CHANGED/);
   });
 
+  it.each([
+    ['a longer object', source, http('206 Partial Content', ['ETag: "v1"', 'Content-Range: bytes 2-6/99'], '23456'), 'WrongLength'],
+    ['one that is said to be longer', { ...source, offset: 0, lengthBytes: 10 }, http('200 OK', ['ETag: "v1"'], '0123456789a'), 'WrongLength'],
+    ['one that proves longer', { ...source, offset: 0, lengthBytes: 10 }, 'HTTP/1.1 200 OK\r\nETag: "v1"\r\nTransfer-Encoding: chunked\r\n\r\nb\r\n0123456789a\r\n0\r\n\r\n', 'WrongLength'],
+    ['all of it', source, http('200 OK', ['ETag: "v1"'], '0123456789'), 'WrongAnswer'],
+    ['another range', source, http('206 Partial Content', ['ETag: "v1"', 'Content-Range: bytes 0-4/10'], '01234'), 'WrongAnswer'],
+    ['a cut-off range', source, http('206 Partial Content', ['ETag: "v1"', 'Content-Range: bytes 2-6/10'], '2345'), 'WrongAnswer'],
+  ] as const)('tell a source of another length from a store that answers wrongly: %s', async (_, request, answer, storeCode) => {
+    const { store } = await answering(answer);
+    await expect(store.readInto(request, Buffer.alloc(10))).rejects.toMatchObject({ code: 'TRB-STORE-FAULT', context: { storeCode } });
+  });
+
   it('keep what arrived where a body ends too early, chunked ones too', async () => {
     for (const [head, body] of [
       ['Content-Length: 5', '234'],
@@ -100,7 +112,7 @@ describe('reads', () => {
   it('do not write beyond what was asked for where a chunked body goes on', async () => {
     const { store } = await answering('HTTP/1.1 206 Partial Content\r\nETag: "v1"\r\nContent-Range: bytes 2-6/10\r\nTransfer-Encoding: chunked\r\n\r\na\r\n0123456789\r\n0\r\n\r\n');
     const into = Buffer.alloc(10, '.');
-    expect(await outcome(store.readInto(source, into))).toMatch(/^TRB-STORE-FAULT: .*more than the 5 bytes/);
+    expect(await outcome(store.readInto(source, into))).toMatch(/^TRB-STORE-FAULT: .*more bytes than were asked for/);
     expect(into.subarray(5).toString()).toBe('.....');
   });
 

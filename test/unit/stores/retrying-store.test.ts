@@ -3,6 +3,7 @@ import { isTributaryError, TributaryError } from '../../../src/contracts/errors.
 import type { OutputOptions } from '../../../src/contracts/merge.ts';
 import { Allowance, type Rates } from '../../../src/stores/allowance.ts';
 import { bodyOf } from '../../../src/stores/body.ts';
+import { wrongLength } from '../../../src/stores/classify.ts';
 import { Governor } from '../../../src/stores/governor.ts';
 import type { SessionOptions, StoreSession } from '../../../src/stores/registry.ts';
 import { withRetries, type RequestObserver } from '../../../src/stores/retrying-store.ts';
@@ -199,6 +200,15 @@ describe('reads that break', () => {
     const error = await clock.run(session.store.readInto({ ...source, ifMatch }, into).catch((thrown: unknown) => thrown));
     expect(error).toMatchObject({ code: 'TRB-SOURCE-GONE', context: { receivedBytes: 6 } });
     expect(into.subarray(0, 6).toString()).toBe(content.subarray(source.offset, source.offset + 6).toString());
+  });
+
+  it('are given up soon where the source stays of another length, and not where it passes', async () => {
+    const other = (): Error => wrongLength({ store: 'default', bucket: 'b', key: 'k', operation: 'readInto' }, '99 bytes where 12 were asked for', 200);
+    for (const [faults, code] of [[[other(), other(), other()], 'TRB-SOURCE-CHANGED'], [[other(), other()], 'ok']] as const) {
+      const { session, clock, memory } = open(failing('readInto', ...faults));
+      const ifMatch = memory.seed('b', 'k', content);
+      expect(await clock.run(codeOf(session.store.readInto({ ...source, ifMatch }, Buffer.alloc(12))))).toBe(code);
+    }
   });
 
   it('pay for their bytes once', async () => {

@@ -68,6 +68,13 @@ describe('readInto', () => {
     });
   }
 
+  it('tells a source of another length from a store that answers wrongly', async () => {
+    await rig.start([ranged({ 'content-range': 'bytes 2-6/11' }), answer(200, { etag: ETAG }, 'hello'), ranged({ 'content-range': 'bytes 3-7/10' }), ranged({}, 'hell')]);
+    const codes: unknown[] = [];
+    for (const request of [range, whole, range, range]) codes.push((await failureOf(rig.store.readInto(request, Buffer.alloc(10)))).context.storeCode);
+    expect(codes).toEqual(['WrongLength', 'WrongLength', 'WrongAnswer', 'WrongAnswer']);
+  });
+
   it('hands on what the store says about an error', async () => {
     await rig.start([refusal(404, 'NoSuchKey')]);
     expect((await failureOf(rig.store.readInto(range, Buffer.alloc(5)))).context).toMatchObject({ httpStatus: 404, storeCode: 'NoSuchKey' });
