@@ -35,6 +35,10 @@ export function createAutoStore(sdk: ObjectStore, { openLean, strict = false, on
       opened = store;
       if (closed) store.close();
       return store;
+    }, (error: unknown) => {
+      // What is no refusal may pass: it is tried anew with the next call.
+      if (!(error instanceof FallbackError)) lean = undefined;
+      throw error;
     });
     return lean;
   };

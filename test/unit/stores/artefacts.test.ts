@@ -1,5 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
+import { TributaryError } from '../../../src/contracts/errors.ts';
 import { contentHash, getArtefact, putArtefact } from '../../../src/stores/artefacts.ts';
+import type { ObjectStore } from '../../../src/stores/object-store.ts';
 import { probeCapabilities } from '../../../src/stores/probe.ts';
 import { createMemoryStore } from '../../support/memory-store.ts';
 
@@ -69,6 +71,16 @@ describe('probeCapabilities', () => {
     const store = createMemoryStore({ buckets: ['b'] });
     const lax = { ...store, completeUpload: () => Promise.resolve({ etag: '"x"' }) };
     expect(await probeCapabilities(lax, 'b', '_tributary/')).toEqual({ createOnce: false });
+  });
+
+  it.each([[1, true], [Infinity, false]])('tries again where the answer to Complete is lost with its upload (%d times)', async (lost, createOnce) => {
+    const store = createMemoryStore({ buckets: ['b'] });
+    let completions = 0;
+    const losing: ObjectStore = {
+      ...store, completeUpload: (request, options) => (completions += 1) <= lost ? Promise.reject(new TributaryError('TRB-NO-SUCH-KEY', 'no such upload')) : store.completeUpload(request, options),
+    };
+    expect(await probeCapabilities(losing, 'b', '_tributary/')).toEqual({ createOnce });
+    expect([store.keys('b'), store.openUploads()]).toEqual([[], []]);
   });
 
   it('fails with what a write fails with, and does without the permission to delete', async () => {

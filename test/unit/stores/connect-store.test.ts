@@ -142,6 +142,14 @@ describe('createAutoStore', () => {
     await server.close();
   });
 
+  it('tries to open the lean client again where that failed by chance', async () => {
+    let tries = 0;
+    const { store, served } = open(() => (tries += 1) === 1 ? Promise.reject(new Error('EMFILE')) : Promise.resolve(createMemoryStore({ buckets: ['b'] })));
+    await expect(store.list(list)).rejects.toThrow('EMFILE');
+    await store.list(list);
+    expect(served).toEqual(['socket', 'socket']);
+  });
+
   it('closes both', async () => {
     const closed: string[] = [];
     const closing = (name: string) => ({ ...createMemoryStore({ buckets: ['b'] }), close: () => void closed.push(name) });
