@@ -14,7 +14,7 @@ import { isTributaryError } from '../contracts/errors.ts';
 import type { OutputOptions } from '../contracts/merge.ts';
 import type { Requests } from '../contracts/tally.ts';
 import { Allowance } from './allowance.ts';
-import { classifyStoreError, isThrottle, type FailedCall } from './classify.ts';
+import { classifyStoreError, isThrottle, wrongAnswer, type FailedCall } from './classify.ts';
 import type { Clock } from './clock.ts';
 import type { Governor } from './governor.ts';
 import type { CallOptions, CompleteRequest, ObjectStore, PartRequest, PutRequest, ReadOptions, ReadRequest, ReadResult } from './object-store.ts';
@@ -93,7 +93,13 @@ class Session {
       (request: R, options: CallOptions = {}): Promise<T> => this.#withRetries(operation, request, options, { send: () => send(request, options) });
     return {
       name: inner.name,
-      list: again('list', (request, options) => inner.list(request, options)),
+      list: (request, options = {}) => this.#withRetries('list', request, options, {
+        send: () => inner.list(request, options),
+        accept: ({ next }) => {
+          // Whoever follows it would walk for ever.
+          if (next !== undefined && next === request.continuationToken) throw wrongAnswer(this.#call('list', { ...request, key: request.prefix }), 'a page that names itself as the next one', 200);
+        },
+      }),
       readInto: (request, into, options = {}) => this.#readInto(request, into, options),
       get: (ref, options = {}) => this.#withRetries('get', ref, options, { send: () => inner.get(ref, options) }),
       head: again('head', (ref, options) => inner.head(ref, options)),

@@ -5,6 +5,7 @@ import { Allowance, type Rates } from '../../../src/stores/allowance.ts';
 import { bodyOf } from '../../../src/stores/body.ts';
 import { wrongLength } from '../../../src/stores/classify.ts';
 import { Governor } from '../../../src/stores/governor.ts';
+import { listAll } from '../../../src/stores/list-all.ts';
 import type { SessionOptions, StoreSession } from '../../../src/stores/registry.ts';
 import { withRetries, type RequestObserver } from '../../../src/stores/retrying-store.ts';
 import { createManualClock, type ManualClock } from '../../support/manual-clock.ts';
@@ -152,6 +153,26 @@ describe('retries', () => {
     };
     await clock.run(all());
     expect(session.requests).toEqual({ list: 3, get: 1, head: 2, put: 5, copy: 0, delete: 2 });
+  });
+});
+
+describe('pages of a listing', () => {
+  it('that name themselves as the next one are no walk without an end', async () => {
+    const { memory, clock, governor } = open(undefined);
+    const asked: (string | undefined)[] = [];
+    const circling: MemoryStore = {
+      ...memory,
+      list: ({ continuationToken }) => {
+        asked.push(continuationToken);
+        return Promise.resolve({ objects: [], prefixes: [], next: 'again' });
+      },
+    };
+    const { store } = withRetries(circling, { patience: 'forever' }, { governor, clock, random: () => 0.5 });
+    const walk = async (): Promise<void> => {
+      for await (const { key } of listAll(store, { bucket: 'b', prefix: 'p/' })) throw new Error(`nobody listed ${key}`);
+    };
+    await expect(clock.run(walk())).rejects.toMatchObject({ code: 'TRB-STORE-FAULT', message: expect.stringContaining('names itself') });
+    expect(asked).toEqual([undefined, 'again', 'again', 'again']);
   });
 });
 
