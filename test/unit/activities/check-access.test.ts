@@ -25,8 +25,8 @@ async function check(createOnce: StoreConfig['createOnce'], changes: Partial<Mer
   const spec = { source: { store: 'default', bucket: 'logs', prefix: '' }, target: { store: 'default', bucket: 'merged', prefix: 'out/' }, limits: {}, dryRun: false, again: false, ...changes } as MergeSpec;
   const control = { store: 'default', bucket: 'merged', prefix: `out/_tributary/runs/${STAMP}/` };
   const run: RunRef = { id: 'run', stamp: STAMP, startedMs: 1, control, specHash: 'hash', planStamp: STAMP, createOnce: false };
-  const checked = await new MockActivityEnvironment({ attempt: 1 }).run(checkAccess, { run, spec });
-  return { createOnce: checked.createOnce, probes: store.log.filter(({ key }) => key?.includes('probe-')).length };
+  const { createOnce: found }: RunRef = await new MockActivityEnvironment({ attempt: 1 }).run(async () => checkAccess({ run, spec }));
+  return { createOnce: found, probes: store.log.filter(({ key }) => key?.includes('probe-')).length };
 }
 
 describe('checkAccess', () => {
