@@ -38,8 +38,9 @@ export function createCheckAccess(deps: ActivityDeps, shares: RunShares): Contro
     const { bucket, prefix } = run.control;
     const write = (name: string, text: string): Promise<unknown> => target.put({ bucket, key: `${prefix}${name}`, body: bodyOf(text) }, { signal });
     await write('run.json', `${JSON.stringify(record)}\n`);
+    const known = spec.dryRun ? false : deps.stores.createOnce(spec.target.store);
     const [{ createOnce }] = await together(
-      spec.dryRun ? Promise.resolve({ createOnce: false }) : probeCapabilities(target, bucket, prefix, signal), write('spec.json', specText(spec)),
+      known === undefined ? probeCapabilities(target, bucket, prefix, signal) : Promise.resolve({ createOnce: known }), write('spec.json', specText(spec)),
     );
     return { ...run, createOnce };
   }, { failFast: true });

@@ -13,7 +13,7 @@
 import type { Logger } from '@temporalio/common';
 import type { Limits } from '../contracts/limits.ts';
 import { apportion } from '../core/apportion.ts';
-import { orAborted } from '../pipeline/waiting.ts';
+import { orAborted } from '../core/or-aborted.ts';
 import { Allowance } from '../stores/allowance.ts';
 import type { Clock } from '../stores/clock.ts';
 import type { CallsOfRun } from './running-calls.ts';

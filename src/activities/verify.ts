@@ -35,7 +35,8 @@ export function createVerifyAll(deps: ActivityDeps, artefacts: RunArtefacts): Co
   return ({ run: id, mode, sources = false }) => {
     let looked = 0;
     return boundary(async (signal) => {
-      const run = await findRun(deps.temporal, id);
+      // Nobody would wait for the end of a run without knowing it.
+      const run = await boundary(() => findRun(deps.temporal, id), { failFast: true });
       const session = artefacts.targetSession(run);
       const { target } = await artefacts.spec(run, signal);
       const runs = sources ? [run, ...await retryChain(session.store, run, target, signal)] : [run];
@@ -105,10 +106,12 @@ async function* plannedRows(artefacts: RunArtefacts, run: RunRef, signal: AbortS
   for await (const rows of reader.rows(0, plan.totals.sources)) for (const { source } of rows) yield source;
 }
 
-/** The run of this id, by the memo that it left. @throws TRB-RUN-NOT-FOUND; TRB-INVALID-INPUT where it wrote nothing */
+/** The run of this id, by the memo that it left. @throws TRB-RUN-NOT-FOUND, TRB-RUN-OPEN; TRB-INVALID-INPUT where it wrote nothing */
 async function findRun(temporal: Client, id: string): Promise<RunRef> {
   try {
-    const { memo } = await temporal.workflow.getHandle(id).describe();
+    const { memo, status } = await temporal.workflow.getHandle(id).describe();
+    // Chunks that are not in the index yet would be differences.
+    if (status.name === 'RUNNING') throw new TributaryError('TRB-RUN-OPEN', `the run ${id} has not ended yet: it can be verified when it has`, { run: id });
     const run = memo?.[MEMO.run] as RunRef | undefined;
     if (run) return run;
   } catch (error) {

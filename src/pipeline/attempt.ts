@@ -15,6 +15,7 @@ import { TributaryError } from '../contracts/errors.ts';
 import { subtractRequests } from '../contracts/tally.ts';
 import { NOTHING_ENDED, type Ended } from '../core/ended.ts';
 import { chunkKey } from '../core/names.ts';
+import { orAborted } from '../core/or-aborted.ts';
 import { adoptChunks } from './adopt.ts';
 import { denseSlots, slotsPerCall } from './call-slots.ts';
 import { ChunkWriter, type ChunkWriterOptions } from './chunk-writer.ts';
@@ -30,7 +31,6 @@ import { Restart } from './restart.ts';
 import type { Reservation } from './slab.ts';
 import { StallWatch } from './stall-watch.ts';
 import { UploadOpener, type AdoptedChunk } from './uploads.ts';
-import { orAborted } from './waiting.ts';
 
 /** Reads at the same time where the run sets no limit. */
 const DOWNLOADS = 25;

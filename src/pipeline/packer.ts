@@ -8,8 +8,9 @@
  *     Where bytes are taken back, what is packed next lies right behind what was kept.
  * P2. Once anything comes between small pieces, what is let go or packed itself, small ones are packed for good.
  */
+import { orAborted } from '../core/or-aborted.ts';
 import { IN_PLACE_BYTES, viewOf, type Piece, type Reservation, type Slot } from './slab.ts';
-import { orAborted, type Delay } from './waiting.ts';
+import type { Delay } from './waiting.ts';
 
 export class Packer {
   readonly #reservation: Reservation;

@@ -13,13 +13,13 @@
 import { isTributaryError, type TributaryError } from '../contracts/errors.ts';
 import { encodingOf, type Encoding } from '../core/keys.ts';
 import type { LineScanner } from '../core/lines.ts';
+import { orAborted } from '../core/or-aborted.ts';
 import { atEndOfTurn } from '../stores/end-of-turn.ts';
 import type { ObjectStore } from '../stores/object-store.ts';
 import { Fifo } from './fifo.ts';
 import { Landing } from './landing.ts';
 import type { Jump, ReadingItem, SourceStretch } from './reading-list.ts';
 import { SLOT_BYTES, viewOf, type Piece, type Reservation, type Slot } from './slab.ts';
-import { orAborted } from './waiting.ts';
 
 /** Ranges of large sources; small ones are read whole. */
 const RANGE_BYTES = SLOT_BYTES;

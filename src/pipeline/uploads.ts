@@ -14,9 +14,9 @@ import type { OpenChunk } from '../contracts/cursor.ts';
 import type { OutputOptions } from '../contracts/merge.ts';
 import { combineCrc32 } from '../core/crc32.ts';
 import type { Ended } from '../core/ended.ts';
+import { orAborted } from '../core/or-aborted.ts';
 import type { ObjectStore, StoredObject, UploadedPart } from '../stores/object-store.ts';
 import { chunkMetadata, isOurs, type ChunkObject } from './publish.ts';
-import { orAborted } from './waiting.ts';
 
 /** Uploads that are open at once, for one call. */
 export const CURSOR_UPLOADS = 4;

@@ -6,6 +6,8 @@ import type { CallOptions, ObjectRef, ObjectStore } from './object-store.ts';
 
 /** How often an artefact is read before it counts as changed. */
 const READS = 3;
+/** Races of writers that nobody won, before that is an error. */
+const RACES = 5;
 
 /** SHA-256 in lower-case hex: what artefacts are named by. */
 export function contentHash(bytes: Uint8Array | string): string {
@@ -17,12 +19,17 @@ export function contentHash(bytes: Uint8Array | string): string {
  * @throws TRB-CHUNK-CONFLICT where other bytes are at the key; they are not touched
  */
 export async function putArtefact(store: ObjectStore, ref: ObjectRef, bytes: Uint8Array, options: CallOptions = {}): Promise<void> {
-  try {
-    await store.put({ bucket: ref.bucket, key: ref.key, body: bodyOf(bytes), ifNoneMatch: '*' }, options);
-  } catch (error) {
-    if (!isTributaryError(error) || error.code !== 'TRB-CHUNK-CONFLICT') throw error;
-    const present = await store.get(ref, options);
-    if (!present.equals(bytes)) throw error;
+  for (let tries = 1; ; tries += 1) {
+    try {
+      await store.put({ bucket: ref.bucket, key: ref.key, body: bodyOf(bytes), ifNoneMatch: '*' }, options);
+      return;
+    } catch (error) {
+      if (!isTributaryError(error) || error.code !== 'TRB-CHUNK-CONFLICT') throw error;
+      const present = await getIfThere(store, ref, options);
+      if (present?.equals(bytes)) return;
+      // Nothing there: a race of writers that nobody won.
+      if (present || tries >= RACES) throw error;
+    }
   }
 }
 

@@ -5,7 +5,7 @@
  * Invariant: a call that the lean client refused (`FallbackError`) changed nothing, so the same call goes to the SDK. Where that
  * happens again and again for a verb and a bucket, the lean client is not asked any more.
  */
-import { TributaryError } from '../contracts/errors.ts';
+import { isTributaryError, TributaryError } from '../contracts/errors.ts';
 import type { ObjectStore } from './object-store.ts';
 import { FallbackError } from './socket/failure.ts';
 import type { HotStore, ReadWatcher } from './socket/socket-store.ts';
@@ -35,6 +35,10 @@ export function createAutoStore(sdk: ObjectStore, { openLean, strict = false, on
       opened = store;
       if (closed) store.close();
       return store;
+    }, (error: unknown) => {
+      // What is no refusal may pass: it is tried anew with the next call.
+      if (!(error instanceof FallbackError)) lean = undefined;
+      throw error;
     });
     return lean;
   };
@@ -43,6 +47,8 @@ export function createAutoStore(sdk: ObjectStore, { openLean, strict = false, on
     return call();
   };
   const refused = <T>(verb: string, bucket: string, error: FallbackError, serve: (store: HotStore) => Promise<T>): Promise<T> => {
+    // One answer that cannot be read may be followed by one that can.
+    if (strict && isTributaryError(error.cause)) throw error.cause;
     if (strict) throw new TributaryError('TRB-INVALID-CONFIG', `the socket client cannot serve store ${sdk.name} (${error.message}); adapter: auto can`, { store: sdk.name, bucket });
     const name = `${verb} ${bucket}`;
     fallbacks.set(name, (fallbacks.get(name) ?? 0) + 1);

@@ -30,10 +30,22 @@ export function classifyStoreError(error: unknown, call: FailedCall): TributaryE
   return new TributaryError(verdict.code, sentence(verdict, facts, call), contextOf(verdict, facts, call), { cause: error });
 }
 
-/** An error of ours for an answer that the adapter itself found to be wrong: another length, a missing header. */
+/** An error of ours for an answer that the adapter itself found to be wrong: another range, a missing header. */
 export function wrongAnswer(call: FailedCall, what: string, httpStatus?: number): TributaryError {
+  return wrong('WrongAnswer', call, what, httpStatus);
+}
+
+/** The same for an answer about the right version of an object, which is not as long as it was listed: where that stays so, it is no fault of the whole store. */
+export function wrongLength(call: FailedCall, what: string, httpStatus?: number): TributaryError {
+  return wrong(WRONG_LENGTH, call, what, httpStatus);
+}
+
+/** `storeCode` of errors that `wrongLength` makes. */
+export const WRONG_LENGTH = 'WrongLength';
+
+function wrong(storeCode: string, call: FailedCall, what: string, httpStatus: number | undefined): TributaryError {
   const verdict: Verdict = { code: 'TRB-STORE-FAULT', says: `gave a wrong answer: ${what}` };
-  const facts: ThrownFacts = { httpStatus, storeCode: 'WrongAnswer', systemCode: undefined, name: '', message: '' };
+  const facts: ThrownFacts = { httpStatus, storeCode, systemCode: undefined, name: '', message: '' };
   return new TributaryError(verdict.code, sentence(verdict, facts, call), contextOf(verdict, facts, call));
 }
 
@@ -45,18 +57,23 @@ export function isThrottle(error: unknown): boolean {
 function judge(facts: ThrownFacts, operation: StoreOperation): Verdict {
   if (facts.name === 'CredentialsProviderError' || facts.name === 'TokenProviderError') {
     return isNetworkCode(facts.systemCode)
-      ? { code: 'TRB-STORE-UNREACHABLE', says: `has no credentials yet: their source cannot be reached (${facts.systemCode ?? ''})` }
+      ? { code: 'TRB-STORE-UNREACHABLE', says: `has no credentials yet: their source cannot be reached: ${facts.message}` }
       : { code: 'TRB-BAD-CREDENTIALS', says: `has no credentials: ${facts.message}` };
   }
   const known = facts.storeCode === undefined ? undefined : byStoreCode(facts.storeCode, operation);
   if (known) return known;
   if (facts.httpStatus !== undefined) return byStatus(facts.httpStatus, operation);
+  // As the SDK says it of a connection that had been established.
+  if (DAMAGED_RECORD.test(`${facts.systemCode ?? ''} ${facts.message}`)) return { code: 'TRB-STORE-UNREACHABLE', says: `cannot be reached: bytes were damaged on their way (${facts.message})` };
   if (isCertificateCode(facts.systemCode)) {
     return { code: 'TRB-INVALID-CONFIG', says: `cannot be trusted: its TLS certificate or protocol is wrong (${facts.systemCode ?? ''})` };
   }
   if (isNetworkCode(facts.systemCode)) return { code: 'TRB-STORE-UNREACHABLE', says: `cannot be reached: ${facts.message}` };
   return byName(facts);
 }
+
+/** TLS found that a record is not the one that was sent. */
+const DAMAGED_RECORD = /bad[ _]record[ _]mac/i;
 
 /** What SDK and runtime throw without any code. */
 function byName({ name, message }: ThrownFacts): Verdict {

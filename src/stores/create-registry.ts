@@ -36,13 +36,15 @@ export function createRegistry(stores: Readonly<Record<string, StoreConfig>>, de
   }));
   const connected = new Map<string, Connected>();
 
+  const configOf = (name: string): StoreConfig => {
+    const config = Object.hasOwn(stores, name) ? stores[name] : undefined;
+    if (config) return config;
+    throw new TributaryError('TRB-UNKNOWN-STORE', `there is no store "${name}"; the configuration has ${Object.keys(stores).join(', ') || 'none'}`, { store: name });
+  };
   const connection = (name: string): Connected => {
     const existing = connected.get(name);
     if (existing) return existing;
-    const config = Object.hasOwn(stores, name) ? stores[name] : undefined;
-    if (config === undefined) {
-      throw new TributaryError('TRB-UNKNOWN-STORE', `there is no store "${name}"; the configuration has ${Object.keys(stores).join(', ') || 'none'}`, { store: name });
-    }
+    const config = configOf(name);
     const made = { store: connect(name, config), governor: new Governor({ clock, requestsPerSecond: config.requestsPerSecond }) };
     connected.set(name, made);
     return made;
@@ -53,6 +55,10 @@ export function createRegistry(stores: Readonly<Record<string, StoreConfig>>, de
     session: (name, options) => {
       const { store, governor } = connection(name);
       return withRetries(store, options, { governor, clock, random, observe });
+    },
+    createOnce: (name) => {
+      const { createOnce } = configOf(name);
+      return createOnce === 'probe' ? undefined : createOnce === 'yes';
     },
     ping: async (timeoutMs) => {
       const signal = AbortSignal.timeout(timeoutMs);

@@ -23,7 +23,22 @@ export async function probeCapabilities(store: ObjectStore, bucket: string, pref
   }
 }
 
+/** Completions whose upload was gone, so that nobody can say whether they were refused. */
+const LOST_ANSWERS = 3;
+
 async function refusesComplete(store: ObjectStore, ref: ObjectRef, options: CallOptions): Promise<boolean> {
+  for (let tries = 1; ; tries += 1) {
+    try {
+      return await refusesOneComplete(store, ref, options);
+    } catch (error) {
+      if (!isTributaryError(error) || error.code !== 'TRB-NO-SUCH-KEY') throw error;
+      // Gone again and again: it was carried out, although something was there.
+      if (tries === LOST_ANSWERS) return false;
+    }
+  }
+}
+
+async function refusesOneComplete(store: ObjectStore, ref: ObjectRef, options: CallOptions): Promise<boolean> {
   const body = bodyOf('tributary');
   const { uploadId } = await store.createUpload(ref, options);
   try {

@@ -5,9 +5,9 @@
  * try reads whole, the bytes are believed only if it holds. (With what completes a read that broke comes no checksum.)
  */
 import { crc32 } from '@node-rs/crc32';
-import { isTributaryError, TributaryError } from '../contracts/errors.ts';
+import { isTributaryError, TributaryError, type ErrorCode } from '../contracts/errors.ts';
 import type { Allowance } from './allowance.ts';
-import { wrongAnswer } from './classify.ts';
+import { WRONG_LENGTH, wrongAnswer } from './classify.ts';
 import { InterruptedRead, type ObjectStore, type ReadOptions, type ReadRequest, type ReadResult } from './object-store.ts';
 
 export class Reading {
@@ -52,10 +52,18 @@ export class Reading {
 
   /** What the caller is told, after the last try. */
   meaningOf(error: unknown): unknown {
-    if (!this.#isDamaged) return this.#reachedBytes > 0 && isTributaryError(error) ? afterBytes(error, this.#reachedBytes) : error;
+    if (this.#isDamaged) return this.#sourceError('TRB-SOURCE-CORRUPT', 'has other bytes than its checksum says', error);
+    if (!isTributaryError(error)) return error;
+    // As of a gateway that decodes what it hands on: it would be asked for ever, and all other sources with it.
+    const meaning = error.context.storeCode === WRONG_LENGTH
+      ? this.#sourceError('TRB-SOURCE-CHANGED', `is not ${this.#request.sizeBytes} bytes long, as it was listed, although its ETag is the same`, error) : error;
+    return this.#reachedBytes > 0 ? afterBytes(meaning, this.#reachedBytes) : meaning;
+  }
+
+  #sourceError(code: ErrorCode, what: string, cause: unknown): TributaryError {
     const { bucket, key } = this.#request;
     const store = this.#store.name;
-    return new TributaryError('TRB-SOURCE-CORRUPT', `s3://${bucket}/${key} in store ${store} has other bytes than its checksum says`, { store, bucket, key }, { cause: error });
+    return new TributaryError(code, `s3://${bucket}/${key} in store ${store} ${what}`, { store, bucket, key }, { cause });
   }
 
   #rest(): ReadRequest {

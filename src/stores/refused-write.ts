@@ -17,12 +17,14 @@ export type Asking = Pick<ObjectStore, 'name' | 'head' | 'listParts' | 'createUp
 export async function whyRefused(store: Asking, request: PutRequest | PartRequest, options: CallOptions): Promise<TributaryError | undefined> {
   try {
     if ('uploadId' in request) {
-      if (await uploadIsGone(store, request, options)) return gone(store, request, 'UploadPart');
-    } else if (request.ifNoneMatch !== undefined && (await store.head(request, options)) !== null) {
+      // No more is asked: which properties its upload was begun with, and so must be asked for, is not known here.
+      return await uploadIsGone(store, request, options) ? gone(store, request, 'UploadPart') : undefined;
+    }
+    if (request.ifNoneMatch !== undefined && (await store.head(request, options)) !== null) {
       return taken(store, request);
     }
     // The same permissions and properties as the write itself, and no body.
-    const { uploadId } = await store.createUpload('uploadId' in request ? { bucket: request.bucket, key: request.key } : request, options);
+    const { uploadId } = await store.createUpload(request, options);
     await store.abortUpload({ bucket: request.bucket, key: request.key, uploadId }, options);
     return undefined;
   } catch (error) {

@@ -35,6 +35,8 @@ export interface StoreRegistry {
   names(): readonly string[];
   /** @throws TRB-UNKNOWN-STORE with the names there are */
   session(name: string, options: SessionOptions): StoreSession;
+  /** Whether a store honours `If-None-Match: *`, where its configuration says it; undefined where that is to be tried (`probe.ts`). @throws TRB-UNKNOWN-STORE */
+  createOnce(name: string): boolean | undefined;
   /** For health: one cheap call to each store, within `timeoutMs`. By store what is wrong, or null. */
   ping(timeoutMs: number): Promise<Readonly<Record<string, TributaryError | null>>>;
   close(): void;

@@ -14,7 +14,7 @@ import { isTributaryError } from '../contracts/errors.ts';
 import type { OutputOptions } from '../contracts/merge.ts';
 import type { Requests } from '../contracts/tally.ts';
 import { Allowance } from './allowance.ts';
-import { classifyStoreError, isThrottle, type FailedCall } from './classify.ts';
+import { classifyStoreError, isThrottle, wrongAnswer, type FailedCall } from './classify.ts';
 import type { Clock } from './clock.ts';
 import type { Governor } from './governor.ts';
 import type { CallOptions, CompleteRequest, ObjectStore, PartRequest, PutRequest, ReadOptions, ReadRequest, ReadResult } from './object-store.ts';
@@ -22,7 +22,7 @@ import { OPERATIONS, type StoreOperation } from './operations.ts';
 import { afterBytes, isRight, Reading } from './reading.ts';
 import { whyNotRepeated, whyRefused, type Asking } from './refused-write.ts';
 import type { SessionOptions, StoreSession } from './registry.ts';
-import { backoffMs, isRetried, mayHaveActed } from './retry-policy.ts';
+import { backoffMs, maxTries, mayHaveActed } from './retry-policy.ts';
 
 /** Told what happens on the way to a store, for metrics. */
 export type RequestObserver = (kind: 'request' | 'retry' | 'throttle', store: string, requestClass: keyof Requests) => void;
@@ -46,7 +46,12 @@ interface Tries<T> {
   meaningOf?(error: unknown): unknown;
 }
 
-interface Failures { count: number; sinceMs: number }
+interface Failures {
+  count: number;
+  /** Those that are not tried for ever. A network that was away before does not count among them. */
+  rare: number;
+  sinceMs: number;
+}
 
 interface Target { readonly bucket: string; readonly key?: string }
 
@@ -88,7 +93,13 @@ class Session {
       (request: R, options: CallOptions = {}): Promise<T> => this.#withRetries(operation, request, options, { send: () => send(request, options) });
     return {
       name: inner.name,
-      list: again('list', (request, options) => inner.list(request, options)),
+      list: (request, options = {}) => this.#withRetries('list', request, options, {
+        send: () => inner.list(request, options),
+        accept: ({ next }) => {
+          // Whoever follows it would walk for ever.
+          if (next !== undefined && next === request.continuationToken) throw wrongAnswer(this.#call('list', { ...request, key: request.prefix }), 'a page that names itself as the next one', 200);
+        },
+      }),
       readInto: (request, into, options = {}) => this.#readInto(request, into, options),
       get: (ref, options = {}) => this.#withRetries('get', ref, options, { send: () => inner.get(ref, options) }),
       head: again('head', (ref, options) => inner.head(ref, options)),
@@ -158,7 +169,7 @@ class Session {
 
   /** @param first the first try, where it was made already */
   async #withRetries<T>(operation: StoreOperation, target: Target, options: CallOptions, tries: Tries<T>, first?: Promise<T>): Promise<T> {
-    const failures: Failures = { count: 0, sinceMs: 0 };
+    const failures: Failures = { count: 0, rare: 0, sinceMs: 0 };
     for (let isRetry = false, made = first; ; isRetry = true, made = undefined) {
       try {
         if (!made) {
@@ -180,14 +191,16 @@ class Session {
     const { clock, random, governor } = this.#deps;
     const { signal } = options;
     this.#noteThrottle(operation, thrown);
-    if (tries.hasProgressed?.(thrown)) failures.count = 0;
+    if (tries.hasProgressed?.(thrown)) failures.count = failures.rare = 0;
     signal?.throwIfAborted();
     try {
       const error = classifyStoreError(thrown, this.#call(operation, target));
       if (isThrottle(error)) governor.throttled();
       failures.count += 1;
       if (failures.count === 1) failures.sinceMs = clock.nowMs();
-      if (!isRetried(operation, error, failures.count)) throw error;
+      const triesAtMost = maxTries(operation, error);
+      if (triesAtMost < Infinity) failures.rare += 1;
+      if (failures.rare >= triesAtMost) throw error;
       const lost = mayHaveActed(error);
       if (lost && error.code === 'TRB-STORE-UNREACHABLE' && (operation === 'put' || operation === 'uploadPart')) {
         throwIfAny(await whyRefused(this.#asking(), target as PutRequest | PartRequest, options));
@@ -250,7 +263,7 @@ class Session {
       name: inner.name,
       head: (ref, options) => this.#once('head', options?.signal, () => inner.head(ref, options)),
       listParts: (ref, options) => this.#once('listParts', options?.signal, () => inner.listParts(ref, options)),
-      createUpload: (request, options) => this.#once('createUpload', options?.signal, () => inner.createUpload(request, options)),
+      createUpload: (request, options) => this.#once('createUpload', options?.signal, () => inner.createUpload(this.#encrypted(request), options)),
       abortUpload: (ref, options) => this.#once('abortUpload', options?.signal, () => inner.abortUpload(ref, options)),
     };
   }

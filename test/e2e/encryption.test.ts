@@ -40,10 +40,12 @@ function written(mark: number): readonly LoggedRequest[] {
 const kindOf = ({ operation, key }: LoggedRequest): string => `${operation} ${key.replace(/^.*_tributary\/(?:runs\/[^/]*\/)?/, '').replace(/^.*merged-.*$/, 'chunk').replace(/\/.*$|-.*$/, '')}`;
 
 describe('such a bucket', () => {
-  it('takes a merge with --sse: its chunks, its control data, and what is written about it later', async () => {
+  it('takes a merge with --sse, also where connections break: its chunks, its control data, and what is written about it later', async () => {
     const mark = proxy.log.length;
     const big = ['--lines', String(BIG.chunk.lines), '--part-size', String(BIG.partBytes)];
     await expectEnd(0, 'plan', 'merge', 's3://logs/in/', 's3://merged/out/', ...big, '--sse', 's3', '--id', 'planned');
+    // The lean client sends a part once more by itself, where a connection breaks that was kept.
+    proxy.schedule.add({ fault: { kind: 'reset request', afterBytes: 1_000_000 }, when: ({ operation, key }) => operation === 'UploadPart' && key.includes('merged-'), times: 6, timesEach: 2 });
     await expectEnd(11, 'apply', 'planned', '--id', 'applied');
     await expectEnd(11, 'retry', 'applied', '--id', 'retried');
     await expectEnd(0, 'sweep', 's3://merged/out/', '--older-than', '0s', '--yes');

@@ -62,6 +62,11 @@ describe('doctor', () => {
       expect(ended.durationMs).toBeLessThan(10_000);
     }
   });
+
+  it('takes the word of the configuration for what runs do not try', async () => {
+    const ended = await rig().cli(['doctor', 's3://logs/', 's3://merged/'], { env: { TRIBUTARY_STORES_DEFAULT_CREATE_ONCE: 'no' } });
+    expect(ended).toMatchObject({ code: 0, stdout: expect.stringContaining('ignores If-None-Match, as createOnce of its configuration says') });
+  });
 });
 
 describe('the status of a run that failed', () => {

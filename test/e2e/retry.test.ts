@@ -113,7 +113,7 @@ describe('a retry', () => {
 });
 
 describe('a retry is refused', () => {
-  it('of a run that is not there, that has not ended, of which nothing failed, and that only planned', async () => {
+  it('of a run that is not there, that has not ended (as is its verification), of which nothing failed, and that only planned', async () => {
     const { buckets } = rig();
     await buckets.fill('logs', new Map([['fine/a.log', Buffer.alloc(2 ** 20, 'x\n')]]));
     const refusal = async (id: string): Promise<readonly [number, string]> => {
@@ -128,6 +128,7 @@ describe('a retry is refused', () => {
     const slow = rig().startCli(['merge', 's3://logs/fine/', 's3://merged/slow/', '--id', 'slow', '--bwlimit', '16K']);
     await until(() => rig().cli(['status', 'slow', '-o', 'json']), ({ stdout }) => stdout.includes('"WRITE"'));
     expect(await refusal('slow')).toEqual([5, expect.stringContaining('the run slow has not ended yet')]);
+    expect(await rig().cli(['verify', 'slow'])).toMatchObject({ code: 5, stderr: expect.stringContaining('it can be verified when it has') });
     expect((await rig().cli(['cancel', 'slow'])).code).toBe(0);
     expect((await slow.ended).code).toBe(12);
   });

@@ -20,7 +20,8 @@ export async function verify(context: Context, first: string, target: string | u
   try {
     const run = target === undefined ? first : await findFinishedRun(session.runs, first, target);
     if (run === undefined) throw new TributaryError('TRB-RUN-NOT-FOUND', `no finished run merged ${first} into ${target ?? ''}`);
-    await session.runs.guard({ run }, () => session.runs.run(run).handle.describe());
+    const { status } = await session.runs.guard({ run }, () => session.runs.run(run).handle.describe());
+    if (status.name === 'RUNNING') throw new TributaryError('TRB-RUN-OPEN', `the run ${run} has not ended yet: it can be verified when it has`);
     const hint = hintWhereNobodyWorks(context, session);
     const report = await Promise.race([session.runs.verify({ run, mode: flags.verify, ...(target === undefined ? {} : { sources: true }) }), session.workerFailed]).finally(() => { clearTimeout(hint); });
     context.output.answer(report, (style) => renderVerify(report, style));

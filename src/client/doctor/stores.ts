@@ -28,7 +28,7 @@ export async function examineStores(stores: Readonly<Record<string, StoreConfig>
       findings.push(error ? badBecause(`store ${name}`, error) : good(`store ${name}`, stores[name]?.endpoint ?? 'AWS'));
     }
     if (source) findings.push(...await examineSource(open, source));
-    if (target) findings.push(...await examineTarget(open(target.store, encryption), target));
+    if (target) findings.push(...await examineTarget(open(target.store, encryption), target, registry.createOnce(target.store)));
     return findings;
   });
 }
@@ -54,7 +54,8 @@ async function examineSource(open: (name: string) => ObjectStore, { store: name,
   return findings;
 }
 
-async function examineTarget(store: ObjectStore, { bucket, prefix }: Location): Promise<Finding[]> {
+/** @param createOnce what runs are told of it, where they do not try it */
+async function examineTarget(store: ObjectStore, { bucket, prefix }: Location, createOnce: boolean | undefined): Promise<Finding[]> {
   const { probeCapabilities } = await import('../../stores/probe.ts');
   const { bodyOf } = await import('../../stores/body.ts');
   const ref = { bucket, key: `${prefix}${CONTROL_FOLDER}doctor-${randomUUID()}` };
@@ -78,14 +79,7 @@ async function examineTarget(store: ObjectStore, { bucket, prefix }: Location): 
     await store.listParts({ ...ref, uploadId });
     await store.abortUpload({ ...ref, uploadId });
   });
-  try {
-    const { createOnce } = await probeCapabilities(store, bucket, `${prefix}${CONTROL_FOLDER}`);
-    findings.push(createOnce
-      ? good('write once', 'the store honours If-None-Match')
-      : note('write once', 'the store ignores If-None-Match', 'Runs look before they write instead, and say so; let nobody else write to the target meanwhile.'));
-  } catch (error) {
-    findings.push(badBecause('write once', failure(error)));
-  }
+  findings.push(await examineCreateOnce(createOnce, async () => (await probeCapabilities(store, bucket, `${prefix}${CONTROL_FOLDER}`)).createOnce));
   try {
     await store.delete(ref);
     findings.push(good('delete', 'what doctor wrote is gone'));
@@ -93,6 +87,18 @@ async function examineTarget(store: ObjectStore, { bucket, prefix }: Location): 
     findings.push(note('delete', failure(error).message, `Runs need no permission to delete; ${ref.key} stays there.`));
   }
   return findings;
+}
+
+async function examineCreateOnce(configured: boolean | undefined, probe: () => Promise<boolean>): Promise<Finding> {
+  const check = 'write once';
+  const source = configured === undefined ? '' : ', as createOnce of its configuration says; it was not tried';
+  try {
+    return configured ?? await probe()
+      ? good(check, `the store honours If-None-Match${source}`)
+      : note(check, `the store ignores If-None-Match${source}`, 'Runs look before they write instead, and say so; let nobody else write to the target meanwhile.');
+  } catch (error) {
+    return badBecause(check, failure(error));
+  }
 }
 
 /** Signatures of requests are refused where the clocks differ by more than a quarter of an hour. */

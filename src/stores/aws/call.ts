@@ -1,11 +1,20 @@
 /** One call of the SDK: its abort, its errors, its body. */
 import { setMaxListeners } from 'node:events';
 import { Readable } from 'node:stream';
+import { orAborted } from '../../core/or-aborted.ts';
 import { classifyStoreError, type FailedCall } from '../classify.ts';
 import { InterruptedRead, type Body, type CallOptions } from '../object-store.ts';
 
-/** Runs `work` and makes every error of it one of ours; an aborted one rejects with the reason of the signal. */
-export async function guarded<T>(call: FailedCall, options: CallOptions | undefined, work: (abort: { abortSignal?: AbortSignal }) => Promise<T>): Promise<T> {
+/**
+ * Runs `work` and makes every error of it one of ours; an aborted one rejects with the reason of the signal, at once: the SDK
+ * waits for credentials whatever its signal says.
+ */
+export function guarded<T>(call: FailedCall, options: CallOptions | undefined, work: (abort: { abortSignal?: AbortSignal }) => Promise<T>): Promise<T> {
+  return translated(call, options, (abort) => orAborted(work(abort), abort.abortSignal));
+}
+
+/** The same, but an aborted one is waited for: it takes back what it began. */
+export async function translated<T>(call: FailedCall, options: CallOptions | undefined, work: (abort: { abortSignal?: AbortSignal }) => Promise<T>): Promise<T> {
   const signal = options?.signal;
   signal?.throwIfAborted();
   // One signal serves every request of a run: many listeners are no leak here.

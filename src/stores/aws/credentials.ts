@@ -15,18 +15,35 @@ class CredentialsFailure extends Error {
   override readonly name = 'CredentialsProviderError';
 }
 
+/** Longer than any source takes that gives keys at all: a process that asks somebody, a role that is assumed by another region. */
+const SOURCE_TIMEOUT_MS = 30_000;
+
 /**
  * Where the credentials of a store come from: keys of the configuration, a profile, an assumed role, or the SDK's chain
  * (environment, profile, web identity, container, instance). Each call asks anew.
- * @throws CredentialsFailure
+ * @throws CredentialsFailure, also where the source gives no answer in time
  */
 export function createCredentials(config: StoreConfig): CredentialsSource {
-  const source = sourceOf(config);
+  return inTime(() => sourceOf(config));
+}
+
+/** @param open makes the source: one that hangs is not asked again, as the SDK's chain would go on waiting for what it asked before */
+export function inTime(open: () => CredentialsSource, timeoutMs = SOURCE_TIMEOUT_MS): CredentialsSource {
+  let source = open();
   return async () => {
+    let timer: NodeJS.Timeout | undefined;
+    const late = new Promise<never>((_, reject) => {
+      timer = setTimeout(() => {
+        source = open();
+        reject(Object.assign(new Error(`their source gave none within ${timeoutMs} ms`), { code: 'ETIMEDOUT' }));
+      }, timeoutMs);
+    });
     try {
-      return await source();
+      return await Promise.race([source(), late]);
     } catch (error) {
       throw new CredentialsFailure(error instanceof Error ? error.message : 'no credentials', { cause: error });
+    } finally {
+      clearTimeout(timer);
     }
   };
 }
@@ -57,23 +74,26 @@ function sourceOf({ credentials, region }: StoreConfig): CredentialsSource {
 const REFRESH_BEFORE_MS = 5 * 60_000;
 
 /**
- * Asks the source once, and again before what it gave expires. What still holds is used where the source fails.
- * @returns what is known, at once where it need not be asked for: a promise for each small read is what this saves
+ * Asks the source once, and again before what it gave expires. What still holds is used meanwhile, and where the source fails.
+ * @returns what is known, at once where it need not be waited for: a promise for each small read is what this saves
  */
 export function rememberCredentials(source: CredentialsSource, nowMs: () => number = Date.now): () => Credentials | Promise<Credentials> {
   let known: Credentials | undefined;
   let asking: Promise<Credentials> | undefined;
-  const expiresMs = (): number => known?.expiration?.getTime() ?? Infinity;
-  const ask = async (): Promise<Credentials> => {
-    asking ??= source().finally(() => {
+  const ask = (): Promise<Credentials> => {
+    asking ??= source().then((keys) => known = keys).finally(() => {
       asking = undefined;
     });
-    try {
-      known = await asking;
-    } catch (error) {
-      if (!known || nowMs() >= expiresMs()) throw error;
-    }
+    return asking;
+  };
+  return () => {
+    if (!known?.expiration) return known ?? ask();
+    const leftMs = known.expiration.getTime() - nowMs();
+    if (leftMs > REFRESH_BEFORE_MS) return known;
+    const asked = ask();
+    if (leftMs <= 0) return asked;
+    // Told to whoever asks when nothing holds any more.
+    asked.catch(() => undefined);
     return known;
   };
-  return () => known && (!known.expiration || nowMs() < expiresMs() - REFRESH_BEFORE_MS) ? known : ask();
 }

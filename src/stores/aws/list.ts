@@ -5,6 +5,8 @@ import type { ListPage, ListRequest, ObjectRef, OpenUpload, UploadedPart } from 
 
 interface Abort { readonly abortSignal?: AbortSignal }
 
+const NO_LISTING = 'what is no listing';
+
 export async function listObjects(s3: S3Client, call: FailedCall, request: ListRequest, abort: Abort): Promise<ListPage> {
   const answer = await s3.send(new ListObjectsV2Command({
     Bucket: request.bucket, Prefix: request.prefix, EncodingType: 'url',
@@ -13,6 +15,8 @@ export async function listObjects(s3: S3Client, call: FailedCall, request: ListR
     ...(request.maxKeys === undefined ? {} : { MaxKeys: request.maxKeys }),
     ...(request.delimiter === undefined ? {} : { Delimiter: request.delimiter }),
   }), abort);
+  // Of a success without a body, or with another one, the SDK makes a page of nothing: it would be the last, and what comes after it would be lost.
+  if (answer.IsTruncated === undefined) throw wrongAnswer(call, NO_LISTING, 200);
   const decode = keyDecoder(answer.EncodingType);
   if (answer.IsTruncated && answer.NextContinuationToken === undefined) throw wrongAnswer(call, 'a page that is cut off and names no next one', 200);
   return {
@@ -39,6 +43,8 @@ export async function listAllParts(s3: S3Client, call: FailedCall, ref: ObjectRe
     const answer = await s3.send(new ListPartsCommand({
       Bucket: ref.bucket, Key: ref.key, UploadId: ref.uploadId, ...(marker === undefined ? {} : { PartNumberMarker: marker }),
     }), abort);
+    // S3Proxy does not say whether that is all, but whose parts they are.
+    if (answer.IsTruncated === undefined && answer.UploadId === undefined) throw wrongAnswer(call, NO_LISTING, 200);
     const before = parts.size;
     for (const { PartNumber, Size, ETag, ChecksumCRC32 } of answer.Parts ?? []) {
       if (PartNumber === undefined || Size === undefined || ETag === undefined) throw wrongAnswer(call, 'a part without number, size or ETag', 200);
@@ -61,6 +67,7 @@ export async function listAllUploads(s3: S3Client, call: FailedCall, request: { 
   let markers: { KeyMarker?: string; UploadIdMarker?: string } = {};
   for (;;) {
     const answer = await s3.send(new ListMultipartUploadsCommand({ Bucket: request.bucket, Prefix: request.prefix, EncodingType: 'url', ...markers }), abort);
+    if (answer.IsTruncated === undefined) throw wrongAnswer(call, NO_LISTING, 200);
     const decode = keyDecoder(answer.EncodingType);
     const before = uploads.size;
     for (const { Key, UploadId, Initiated } of answer.Uploads ?? []) {

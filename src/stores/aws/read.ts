@@ -5,12 +5,16 @@
 import { Readable } from 'node:stream';
 import { GetObjectCommand, HeadObjectCommand, type GetObjectCommandOutput, type S3Client } from '@aws-sdk/client-s3';
 import { type TributaryError } from '../../contracts/errors.ts';
-import { classifyStoreError, wrongAnswer, type FailedCall } from '../classify.ts';
+import { classifyStoreError, wrongAnswer, wrongLength, type FailedCall } from '../classify.ts';
+import { isOfAnotherSize } from '../content-range.ts';
 import { decodeCrc32 } from '../crc32.ts';
 import { InterruptedRead, type ObjectRef, type ReadOptions, type ReadRequest, type ReadResult, type StoredObject } from '../object-store.ts';
-import { receive } from './receive.ts';
+import { receive, TOO_LONG } from './receive.ts';
 
 interface Abort { readonly abortSignal?: AbortSignal }
+
+/** Every object has one: what comes without it is no answer about an object. */
+const NO_ETAG = 'no ETag';
 
 export async function readInto(s3: S3Client, call: FailedCall, request: ReadRequest, into: Uint8Array, abort: Abort, landed: ReadOptions['landed']): Promise<ReadResult> {
   const whole = request.offset === 0 && request.lengthBytes === request.sizeBytes;
@@ -20,13 +24,13 @@ export async function readInto(s3: S3Client, call: FailedCall, request: ReadRequ
     ...(whole ? {} : { Range: `bytes=${request.offset}-${last}` }),
   }), abort);
   const body = bodyOf(answer, call);
-  const complaint = wrongHead(answer, request, whole);
+  const complaint = wrongHead(answer, request, whole, call);
   if (complaint) {
     body.destroy();
-    throw complaint === 'changed' ? changed(call) : wrongAnswer(call, complaint, answer.$metadata.httpStatusCode);
+    throw complaint;
   }
   await receive(body, into, request.lengthBytes, { signal: abort.abortSignal, landed }, (problem, receivedBytes) => {
-    const error = typeof problem === 'string' ? wrongAnswer(call, problem) : classifyStoreError(problem, call);
+    const error = typeof problem !== 'string' ? classifyStoreError(problem, call) : (whole && problem === TOO_LONG ? wrongLength : wrongAnswer)(call, problem);
     return receivedBytes > 0 ? new InterruptedRead(receivedBytes, error) : error;
   });
   const objectCrc32 = whole ? decodeCrc32(answer.ChecksumCRC32, answer.ChecksumType) : undefined;
@@ -34,17 +38,18 @@ export async function readInto(s3: S3Client, call: FailedCall, request: ReadRequ
 }
 
 /** What is wrong with the head of an answer, or undefined. */
-function wrongHead(answer: GetObjectCommandOutput, request: ReadRequest, whole: boolean): string | undefined {
-  const status = answer.$metadata.httpStatusCode;
-  if (status !== (whole ? 200 : 206)) return `HTTP ${status ?? 0} where ${whole ? 200 : 206} was asked for`;
+function wrongHead(answer: GetObjectCommandOutput, request: ReadRequest, whole: boolean, call: FailedCall): TributaryError | undefined {
+  const { ETag: etag, ContentRange: range, ContentLength: sizeBytes, $metadata: { httpStatusCode: status } } = answer;
+  if (status !== (whole ? 200 : 206)) return wrongAnswer(call, `HTTP ${status ?? 0} where ${whole ? 200 : 206} was asked for`, status);
+  if (!etag) return wrongAnswer(call, NO_ETAG, status);
   // For servers that ignore If-Match.
-  if (answer.ETag !== undefined && opaque(answer.ETag) !== opaque(request.ifMatch)) return 'changed';
+  if (opaque(etag) !== opaque(request.ifMatch)) return changed(call);
   const expectedRange = `bytes ${request.offset}-${request.offset + request.lengthBytes - 1}/${request.sizeBytes}`;
-  if (!whole && answer.ContentRange !== expectedRange) return `Content-Range "${answer.ContentRange ?? ''}" where "${expectedRange}" was asked for`;
-  if (answer.ContentLength !== undefined && answer.ContentLength !== request.lengthBytes) {
-    return `${answer.ContentLength} bytes where ${request.lengthBytes} were asked for`;
+  if (!whole && range !== expectedRange) {
+    return (isOfAnotherSize(range, request.sizeBytes) ? wrongLength : wrongAnswer)(call, `Content-Range "${range ?? ''}" where "${expectedRange}" was asked for`, status);
   }
-  return undefined;
+  if (sizeBytes === undefined || sizeBytes === request.lengthBytes) return undefined;
+  return (whole ? wrongLength : wrongAnswer)(call, `${sizeBytes} bytes where ${request.lengthBytes} were asked for`, status);
 }
 
 function opaque(etag: string): string {
@@ -63,22 +68,23 @@ function bodyOf(answer: GetObjectCommandOutput, call: FailedCall): Readable {
 export async function getWhole(s3: S3Client, call: FailedCall, ref: ObjectRef, maxBytes: number, abort: Abort): Promise<Buffer> {
   const answer = await s3.send(new GetObjectCommand({ Bucket: ref.bucket, Key: ref.key }), abort);
   const body = bodyOf(answer, call);
-  const sizeBytes = answer.ContentLength;
-  if (sizeBytes === undefined || sizeBytes > maxBytes) {
+  const { ETag: etag, ContentLength: sizeBytes } = answer;
+  if (!etag || sizeBytes === undefined || sizeBytes > maxBytes) {
     body.destroy();
-    throw wrongAnswer(call, `${sizeBytes ?? 'unknown'} bytes where at most ${maxBytes} were expected`, answer.$metadata.httpStatusCode);
+    throw wrongAnswer(call, etag ? `${sizeBytes ?? 'unknown'} bytes where at most ${maxBytes} were expected` : NO_ETAG, answer.$metadata.httpStatusCode);
   }
   const into = Buffer.allocUnsafe(sizeBytes);
   await receive(body, into, sizeBytes, { signal: abort.abortSignal }, (problem) => typeof problem === 'string' ? wrongAnswer(call, problem) : classifyStoreError(problem, call));
   return into;
 }
 
-export async function headObject(s3: S3Client, ref: ObjectRef, options: Abort): Promise<StoredObject> {
+export async function headObject(s3: S3Client, call: FailedCall, ref: ObjectRef, options: Abort): Promise<StoredObject> {
   const answer = await s3.send(new HeadObjectCommand({ Bucket: ref.bucket, Key: ref.key, ChecksumMode: 'ENABLED' }), options);
+  if (!answer.ETag) throw wrongAnswer(call, NO_ETAG, answer.$metadata.httpStatusCode);
   const crc32 = decodeCrc32(answer.ChecksumCRC32, answer.ChecksumType);
   return {
     sizeBytes: answer.ContentLength ?? 0,
-    etag: answer.ETag ?? '',
+    etag: answer.ETag,
     modifiedMs: answer.LastModified?.getTime() ?? 0,
     metadata: answer.Metadata ?? {},
     ...(crc32 === undefined ? {} : { crc32 }),

@@ -1,6 +1,9 @@
 import type { Readable } from 'node:stream';
 import type { ReadOptions } from '../object-store.ts';
 
+/** What is wrong with a body that goes on behind its last byte. */
+export const TOO_LONG = 'more bytes than were asked for';
+
 /** Makes the error of a body that broke: of what went wrong (our words, or what the stream threw) and how much had arrived. */
 export type BrokenBody = (problem: unknown, receivedBytes: number) => Error;
 
@@ -31,7 +34,7 @@ export function receive(body: Readable, into: Uint8Array, lengthBytes: number, {
     body.on('data', (chunk: Uint8Array) => {
       if (settled) return;
       if (receivedBytes + chunk.byteLength > lengthBytes) {
-        fail(broken(`more than the ${lengthBytes} bytes that were asked for`, 0));
+        fail(broken(TOO_LONG, 0));
         return;
       }
       const start = into.byteOffset + receivedBytes;

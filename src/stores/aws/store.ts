@@ -9,7 +9,7 @@ import { classifyStoreError, wrongAnswer, type FailedCall } from '../classify.ts
 import { encodeCrc32 } from '../crc32.ts';
 import { MAX_GET_BYTES, type CallOptions, type CompleteRequest, type CreateUploadRequest, type ObjectStore, type PartRequest, type PutRequest } from '../object-store.ts';
 import type { StoreOperation } from '../operations.ts';
-import { guarded, sendable } from './call.ts';
+import { guarded, sendable, translated } from './call.ts';
 import { createClients, type ClientOptions } from './client.ts';
 import { createCredentials } from './credentials.ts';
 import { listAllParts, listAllUploads, listObjects } from './list.ts';
@@ -40,14 +40,14 @@ export function createAwsStore(name: string, config: StoreConfig, options: Parti
     },
     head: async (ref, call) => {
       try {
-        return await guarded(at('head', ref), call, (abort) => headObject(s3, ref, abort));
+        return await guarded(at('head', ref), call, (abort) => headObject(s3, at('head', ref), ref, abort));
       } catch (error) {
         if (isTributaryError(error) && error.code === 'TRB-NO-SUCH-KEY') return null;
         throw await explained(s3, error, at('list', ref), call);
       }
     },
     put: (request, call) => guarded(at('put', request), call, (abort) => putObject(s3, at('put', request), request, abort)),
-    putStream: (request, call) => guarded(at('putStream', request), call, () => putStream(s3, request, call?.signal)),
+    putStream: (request, call) => translated(at('putStream', request), call, () => putStream(s3, request, call?.signal)),
     createUpload: (request, call) => guarded(at('createUpload', request), call, (abort) => createUpload(s3, at('createUpload', request), request, abort)),
     uploadPart: (request, call) => guarded(at('uploadPart', request), call, (abort) => uploadPart(s3, at('uploadPart', request), request, abort)),
     listParts: async (ref, call) => {

@@ -1,5 +1,6 @@
 /** What an answer means: whether it is the one that was asked for, and what a refusal says. */
-import { classifyStoreError, wrongAnswer, type FailedCall } from '../classify.ts';
+import { classifyStoreError, wrongAnswer, wrongLength, type FailedCall } from '../classify.ts';
+import { isOfAnotherSize } from '../content-range.ts';
 import { decodeCrc32 } from '../crc32.ts';
 import type { ReadRequest, ReadResult } from '../object-store.ts';
 import type { HttpAnswer, Place } from './answer-reader.ts';
@@ -49,11 +50,13 @@ export const collectListing: Place = (head) => head.status === 200 ? MAX_LIST_BY
 
 /** A whole object of unknown length, which is collected. */
 export function collectObject(maxBytes: number, call: FailedCall): Place {
-  return ({ status, chunked, contentLength }) => {
+  return (head) => {
+    const { status, chunked, contentLength } = head;
     if (status >= 300) return MAX_ANSWER_BYTES;
     // What the end of the connection ends may have been cut off.
     if (!chunked && contentLength === undefined) throw new FallbackError('the store does not say how long an object is');
     if (status !== 200) throw wrongAnswer(call, `HTTP ${status} where 200 was asked for`, status);
+    etagOf(head, call);
     if (contentLength !== undefined && contentLength > maxBytes) throw wrongAnswer(call, `${contentLength} bytes where at most ${maxBytes} were expected`, status);
     return maxBytes;
   };
@@ -68,18 +71,24 @@ export function placeRead(request: ReadRequest, into: Uint8Array, call: FailedCa
     if (head.status !== expected) throw wrongAnswer(call, `HTTP ${head.status} where ${expected} was asked for`, head.status);
     const etag = head.headers.etag;
     // For servers that ignore If-Match.
-    if (etag !== undefined && etag !== request.ifMatch && opaque(etag) !== opaque(request.ifMatch)) throw classifyStoreError({ httpStatus: 412, message: 'the store answered with another version' }, call);
+    if (etag !== request.ifMatch && opaque(etagOf(head, call)) !== opaque(request.ifMatch)) throw classifyStoreError({ httpStatus: 412, message: 'the store answered with another version' }, call);
     if (!whole) checkRange(head, request, call);
     if (head.chunked || head.contentLength === undefined) throw new FallbackError('the store does not say how long an object is');
-    if (head.contentLength !== request.lengthBytes) throw wrongAnswer(call, `${head.contentLength} bytes where ${request.lengthBytes} were asked for`, head.status);
+    if (head.contentLength !== request.lengthBytes) throw (whole ? wrongLength : wrongAnswer)(call, `${head.contentLength} bytes where ${request.lengthBytes} were asked for`, head.status);
     return into.byteLength === request.lengthBytes ? into : into.subarray(0, request.lengthBytes);
   };
+}
+
+/** Every object has one: what comes without it is no answer about an object. @throws TRB-STORE-FAULT */
+function etagOf({ status, headers: { etag } }: ResponseHead, call: FailedCall): string {
+  if (etag === undefined || etag === '') throw wrongAnswer(call, `HTTP ${status} without an ETag`, status);
+  return etag;
 }
 
 function checkRange(head: ResponseHead, { offset, lengthBytes, sizeBytes }: ReadRequest, call: FailedCall): void {
   const range = head.headers['content-range'];
   const expected = `bytes ${offset}-${offset + lengthBytes - 1}/${sizeBytes}`;
-  if (range !== expected) throw wrongAnswer(call, `Content-Range "${range ?? ''}" where "${expected}" was asked for`, head.status);
+  if (range !== expected) throw (isOfAnotherSize(range, sizeBytes) ? wrongLength : wrongAnswer)(call, `Content-Range "${range ?? ''}" where "${expected}" was asked for`, head.status);
 }
 
 export function isWhole(request: ReadRequest): boolean {
@@ -94,9 +103,9 @@ export function readResult(head: ResponseHead, request: ReadRequest): ReadResult
 
 /** @throws TRB-STORE-FAULT where a write was acknowledged without an ETag */
 export function writtenEtag(answer: HttpAnswer, call: FailedCall): { readonly etag: string } {
-  const etag = answer.head.headers.etag;
-  if (answer.head.status !== 200 || etag === undefined || etag === '') throw wrongAnswer(call, `HTTP ${answer.head.status} without an ETag`, answer.head.status);
-  return { etag };
+  const { status } = answer.head;
+  if (status !== 200) throw wrongAnswer(call, `HTTP ${status} where 200 was expected`, status);
+  return { etag: etagOf(answer.head, call) };
 }
 
 /** @throws RefusedRequest, MalformedAnswer */

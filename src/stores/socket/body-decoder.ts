@@ -16,9 +16,13 @@ export interface BodyDecoder {
   body(): Buffer;
 }
 
+/** At first; it grows with what comes. */
+const ROOM_BYTES = 16 * 1024;
+
+/** In one place: a buffer for each piece would take a hundred times what a body has that comes in chunks of a byte. */
 class Pieces {
   readonly #maxBytes: number;
-  readonly #pieces: Buffer[] = [];
+  #room = Buffer.allocUnsafe(ROOM_BYTES);
   #sizeBytes = 0;
 
   constructor(maxBytes: number) {
@@ -26,13 +30,19 @@ class Pieces {
   }
 
   add(bytes: Buffer): void {
-    this.#sizeBytes += bytes.length;
-    if (this.#sizeBytes > this.#maxBytes) throw new MalformedAnswer(`the answer's body is longer than ${this.#maxBytes} bytes`);
-    this.#pieces.push(Buffer.from(bytes));
+    const sizeBytes = this.#sizeBytes + bytes.length;
+    if (sizeBytes > this.#maxBytes) throw new MalformedAnswer(`the answer's body is longer than ${this.#maxBytes} bytes`);
+    if (sizeBytes > this.#room.length) {
+      const room = Buffer.allocUnsafe(Math.max(sizeBytes, 2 * this.#room.length));
+      this.#room.copy(room, 0, 0, this.#sizeBytes);
+      this.#room = room;
+    }
+    bytes.copy(this.#room, this.#sizeBytes);
+    this.#sizeBytes = sizeBytes;
   }
 
   join(): Buffer {
-    return Buffer.concat(this.#pieces, this.#sizeBytes);
+    return this.#room.subarray(0, this.#sizeBytes);
   }
 }
 

@@ -10,6 +10,7 @@
 import net from 'node:net';
 import tls from 'node:tls';
 import { atEndOfTurn } from '../end-of-turn.ts';
+import { isCertificateCode } from '../store-codes.ts';
 import { addAbortListener, removeAbortListener } from './abort-listeners.ts';
 import { AnswerReader, type HttpAnswer, type Landed, type Place } from './answer-reader.ts';
 import { BodyPieces } from './body-pieces.ts';
@@ -93,7 +94,7 @@ export class Connection {
     this.#socket.setKeepAlive(true, KEEP_ALIVE_MS);
     this.#setTimeout(timeouts.connectMs);
     this.#socket.once(origin.tls ? 'secureConnect' : 'connect', () => this.#onConnected());
-    this.#socket.on('error', (error: NodeJS.ErrnoException) => this.#fail('broken', error.code ?? 'ECONNRESET', error.message, error));
+    this.#socket.on('error', (error: NodeJS.ErrnoException) => this.#fail('broken', this.#codeOf(error), error.message, error));
     this.#socket.on('end', () => this.#onEnd());
     this.#socket.on('close', () => this.#fail('broken', 'ECONNRESET', 'the connection was closed'));
     this.#socket.on('timeout', () => this.#fail('timeout', 'ETIMEDOUT', `the server did not ${this.#connected ? 'answer' : 'accept a connection'} within ${this.#timeoutMs} ms`));
@@ -231,6 +232,11 @@ export class Connection {
   /** Whether the body has left. A TLS socket tells of it only after the answer may have come: there it counts that all was handed over. */
   get #isSent(): boolean {
     return this.#unsent === undefined || (this.#unsent.empty && (this.#isTls || this.#socket.writableLength === 0));
+  }
+
+  /** What TLS has to say of an established connection is about bytes that were damaged on their way: the certificate was right. */
+  #codeOf({ code = 'ECONNRESET' }: NodeJS.ErrnoException): string {
+    return this.#connected && isCertificateCode(code) ? 'ECONNRESET' : code;
   }
 
   #failure(kind: FailureKind, code: string, message: string, cause?: unknown): HttpFailure {

@@ -28,7 +28,10 @@ export class HttpFailure extends Error {
   }
 }
 
-/** The lean client does not serve this: the same request is for the SDK adapter. Nothing was changed in the store. */
+/**
+ * The lean client does not serve this: the same request is for the SDK adapter. Nothing was changed in the store.
+ * Where it could not read an answer, `cause` is the error for callers who have no other client.
+ */
 export class FallbackError extends Error {
   override readonly name = 'FallbackError';
 }

@@ -3,6 +3,7 @@
  * serve is refused by a `FallbackError`, before it changed anything in the store: the same call is for the SDK adapter then.
  */
 import { isTributaryError } from '../../contracts/errors.ts';
+import { orAborted } from '../../core/or-aborted.ts';
 import { classifyStoreError, wrongAnswer, type FailedCall } from '../classify.ts';
 import { encodeCrc32 } from '../crc32.ts';
 import { bodyOf } from '../body.ts';
@@ -92,7 +93,8 @@ export function createSocketStore(name: string, config: ResolvedSocketConfig, cr
     const ahead = refusal instanceof RefusedRequest && refusal.Code === 'RequestTimeTooSkewed' ? refusal.serverTimeMs : undefined;
     if (ahead === undefined) throw refusal;
     skewMs = ahead - now();
-    const answer = await send(call, await credentials(), signal);
+    const known = credentials();
+    const answer = await send(call, known instanceof Promise ? await orAborted(known, signal) : known, signal);
     if (answer.head.status >= 300) throw refusalOf(answer);
     return answer;
   };
@@ -103,7 +105,7 @@ export function createSocketStore(name: string, config: ResolvedSocketConfig, cr
     try {
       if (call.body) checkLength(call.body);
       const known = credentials();
-      const answer = await send(call, known instanceof Promise ? await known : known, signal);
+      const answer = await send(call, known instanceof Promise ? await orAborted(known, signal) : known, signal);
       const result = read(answer.head.status < 300 ? answer : await sendAgain(call, refusalOf(answer), signal));
       call.watcher?.answered();
       return result;
@@ -219,7 +221,7 @@ function meaningOf(error: unknown, call: Call): unknown {
   const malformed = error instanceof MalformedAnswer || (error instanceof HttpFailure && error.kind === 'malformed');
   // PutObject may have been done; what is sent again by another client could only be refused. The writer looks at what is there. An upload that is
   // begun twice is an empty one too many.
-  if (malformed && (call.mayBeginAnew ?? call.idempotent)) return new FallbackError(error.message, { cause: error });
   const meaning = malformed ? wrongAnswer(call.where, error.message) : classifyStoreError(error, call.where);
+  if (malformed && (call.mayBeginAnew ?? call.idempotent)) return new FallbackError(error.message, { cause: meaning });
   return error instanceof HttpFailure && error.receivedBytes > 0 ? new InterruptedRead(error.receivedBytes, meaning) : meaning;
 }

@@ -52,7 +52,7 @@ export function readListPage(xml: string): ListPage {
   const decode = xml.includes('<EncodingType>url</EncodingType>') ? decodeUrlText : decodeEntities;
   const objects: ListedObject[] = [];
   const prefixes: string[] = [];
-  let truncated = false;
+  let truncated = '';
   let token = '';
   let root = scanner.next();
   if (root.startsWith('?xml')) root = scanner.next();
@@ -60,11 +60,12 @@ export function readListPage(xml: string): ListPage {
   for (let name = scanner.next(); name !== '/ListBucketResult'; name = scanner.next()) {
     if (name === 'Contents') objects.push(readObject(scanner, decode));
     else if (name === 'CommonPrefixes') prefixes.push(readPrefix(scanner, decode));
-    else if (name === 'IsTruncated') truncated = scanner.text(name).trim() === 'true';
+    else if (name === 'IsTruncated') truncated = scanner.text(name).trim();
     else if (name === 'NextContinuationToken') token = decodeEntities(scanner.text(name));
     else scanner.skip(name);
   }
-  if (!truncated) return { objects, prefixes };
+  if (truncated === 'false') return { objects, prefixes };
+  if (truncated !== 'true') throw new MalformedAnswer('the listing does not say whether it is cut off');
   if (token === '') throw new MalformedAnswer('the listing is cut off and names no next page');
   return { objects, prefixes, next: token };
 }

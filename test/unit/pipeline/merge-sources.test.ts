@@ -8,6 +8,7 @@ import type { MergeSpec } from '../../../src/contracts/merge.ts';
 import { encodingOf } from '../../../src/core/keys.ts';
 import { createRandom, type Random } from '../../../src/core/random.ts';
 import { createDecoder } from '../../../src/pipeline/decode.ts';
+import { wrongLength } from '../../../src/stores/classify.ts';
 import { checkBatch, checkRequests, compressSome, type Expected } from '../../support/batch-checks.ts';
 import { createRig, type Rig, type RigOptions } from '../../support/batch-rig.ts';
 import type { Fault, StoreCall } from '../../support/memory-store.ts';
@@ -259,6 +260,14 @@ describe('failures', () => {
       ['s3://logs/in/b', 'TRB-SOURCE-CHANGED', 0, 0], ['s3://logs/in/c', 'TRB-SOURCE-GONE', 0, 0],
       ['s3://logs/in/d', 'TRB-SOURCE-DENIED', 0, 0], ['s3://logs/in/e.bz2', 'TRB-SOURCE-ENCODING', 0, 0],
     ]);
+  });
+
+  it('are those of sources that stay of another length than they were listed, although their ETag fits', async () => {
+    const rig = await merged({
+      stored: { a: lines('a', 3), b: lines('b', 3), c: lines('c', 3) }, outcomes: { b: 'failed' }, decoded: { b: Buffer.alloc(0) },
+      fault: (it) => ({ operation, bucket, key }) => operation === 'readInto' && key === it.sourceKey('b') ? wrongLength({ store: 'default', bucket, key, operation }, '9 bytes where 5 were asked for', 200) : undefined,
+    });
+    expect(rig.failures().map(({ uri, code, reason }) => [uri, code, reason])).toEqual([['s3://logs/in/b', 'TRB-SOURCE-CHANGED', expect.stringContaining('although its ETag is the same')]]);
   });
 
   it('of compressed data keep the complete lines before them where it is cut off, or is large', async () => {

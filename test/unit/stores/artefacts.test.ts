@@ -1,5 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
+import { TributaryError } from '../../../src/contracts/errors.ts';
 import { contentHash, getArtefact, putArtefact } from '../../../src/stores/artefacts.ts';
+import type { ObjectStore } from '../../../src/stores/object-store.ts';
 import { probeCapabilities } from '../../../src/stores/probe.ts';
 import { createMemoryStore } from '../../support/memory-store.ts';
 
@@ -12,6 +14,18 @@ describe('artefacts', () => {
     await putArtefact(store, ref, Buffer.from('plan'));
     await expect(putArtefact(store, ref, Buffer.from('other'))).rejects.toMatchObject({ code: 'TRB-CHUNK-CONFLICT' });
     expect(store.peek('b', ref.key)?.toString()).toBe('plan');
+  });
+
+  it('are written again after a race of writers that nobody has won', async () => {
+    let races = 0;
+    const store = createMemoryStore({
+      buckets: ['b'], onCall: ({ operation }) => operation === 'put' && races-- > 0 ? Object.assign(new Error('race'), { httpStatus: 409, storeCode: 'ConditionalRequestConflict' }) : undefined,
+    });
+    races = 2;
+    await putArtefact(store, ref, Buffer.from('plan'));
+    expect(store.peek('b', ref.key)?.toString()).toBe('plan');
+    races = Infinity;
+    await expect(putArtefact(store, { ...ref, key: 'other' }, Buffer.from('plan'))).rejects.toMatchObject({ code: 'TRB-CHUNK-CONFLICT' });
   });
 
   it('are believed only when their hash holds', async () => {
@@ -57,6 +71,16 @@ describe('probeCapabilities', () => {
     const store = createMemoryStore({ buckets: ['b'] });
     const lax = { ...store, completeUpload: () => Promise.resolve({ etag: '"x"' }) };
     expect(await probeCapabilities(lax, 'b', '_tributary/')).toEqual({ createOnce: false });
+  });
+
+  it.each([[1, true], [Infinity, false]])('tries again where the answer to Complete is lost with its upload (%d times)', async (lost, createOnce) => {
+    const store = createMemoryStore({ buckets: ['b'] });
+    let completions = 0;
+    const losing: ObjectStore = {
+      ...store, completeUpload: (request, options) => (completions += 1) <= lost ? Promise.reject(new TributaryError('TRB-NO-SUCH-KEY', 'no such upload')) : store.completeUpload(request, options),
+    };
+    expect(await probeCapabilities(losing, 'b', '_tributary/')).toEqual({ createOnce });
+    expect([store.keys('b'), store.openUploads()]).toEqual([[], []]);
   });
 
   it('fails with what a write fails with, and does without the permission to delete', async () => {

@@ -84,6 +84,8 @@ const ROWS: readonly (readonly [title: string, error: unknown, operation: StoreO
   ['untrusted certificate', system('DEPTH_ZERO_SELF_SIGNED_CERT', 'self-signed certificate'), 'list', 'TRB-INVALID-CONFIG'],
   ['expired certificate', system('CERT_HAS_EXPIRED', 'certificate has expired'), 'readInto', 'TRB-INVALID-CONFIG'],
   ['certificate of another host', system('ERR_TLS_CERT_ALTNAME_INVALID'), 'list', 'TRB-INVALID-CONFIG'],
+  ['damaged on its way, as TLS finds here', system('ERR_SSL_DECRYPTION_FAILED_OR_BAD_RECORD_MAC'), 'readInto', 'TRB-STORE-UNREACHABLE'],
+  ['damaged on its way, as the store says', new Error('AWS SDK error wrapper for Error: 40:error:0A0003FC:SSL routines:ssl3_read_bytes:ssl/tls alert bad record mac:../ssl/record.c:918:SSL alert number 20'), 'put', 'TRB-STORE-UNREACHABLE'],
   ['http where https was meant', system('EPROTO', 'write EPROTO wrong version number'), 'list', 'TRB-INVALID-CONFIG'],
   ['truncated XML', Object.assign(new SyntaxError('Unclosed tag'), { $metadata: { httpStatusCode: 200 } }), 'list', 'TRB-STORE-FAULT'],
   ['unreadable answer', new Error('Deserialization error: to see the raw response, inspect the hidden field {error}.$response'), 'list', 'TRB-STORE-FAULT'],

@@ -4,18 +4,23 @@ import type { AddressInfo } from 'node:net';
 import { describe, expect, it } from '@jest/globals';
 import { storeConfig, type StoreConfig } from '../../../src/contracts/config.ts';
 import { TributaryError } from '../../../src/contracts/errors.ts';
-import { createCredentials, rememberCredentials, type Credentials } from '../../../src/stores/aws/credentials.ts';
+import { createCredentials, inTime, rememberCredentials, type Credentials } from '../../../src/stores/aws/credentials.ts';
 import { resolveEndpoint } from '../../../src/stores/aws/endpoint.ts';
+import { createAwsStore } from '../../../src/stores/aws/store.ts';
 import { createAutoStore, type Client } from '../../../src/stores/auto-store.ts';
 import { bodyOf } from '../../../src/stores/body.ts';
+import { classifyStoreError } from '../../../src/stores/classify.ts';
 import { connectStore } from '../../../src/stores/connect-store.ts';
 import { usesProxy } from '../../../src/stores/proxy.ts';
 import type { ObjectStore } from '../../../src/stores/object-store.ts';
 import { FallbackError } from '../../../src/stores/socket/failure.ts';
-import type { HotStore } from '../../../src/stores/socket/socket-store.ts';
+import { createSocketStore, type HotStore } from '../../../src/stores/socket/socket-store.ts';
 import { createMemoryStore } from '../../support/memory-store.ts';
+import { startScriptedServer, turn } from '../../support/scripted-server.ts';
 
 const config = (overrides: Partial<StoreConfig> = {}): StoreConfig => ({ ...storeConfig.parse({}), ...overrides });
+const LISTING = '<?xml version="1.0"?><ListBucketResult><IsTruncated>false</IsTruncated></ListBucketResult>';
+const http = (status: string, headers: readonly string[], body = ''): string => [`HTTP/1.1 ${status}`, ...headers, `Content-Length: ${body.length}`, '', body].join('\r\n');
 const list = { bucket: 'b', prefix: '' };
 
 describe('createAutoStore', () => {
@@ -119,6 +124,32 @@ describe('createAutoStore', () => {
     await expect(strict.store.list(list)).rejects.toMatchObject({ code: 'TRB-INVALID-CONFIG', message: expect.stringContaining('a proxy stands') });
   });
 
+  it.each([
+    ['a list that is cut off', http('200 OK', [], LISTING.slice(0, 60)), http('200 OK', [], LISTING), (store: ObjectStore) => store.list(list)],
+    ['a read with a line end that is none', 'HTTP/1.1 200 OK\nX\r\n\r\n', http('200 OK', ['ETag: "v"'], '12345'), (store: ObjectStore) =>
+      store.readInto({ bucket: 'b', key: 'k', ifMatch: '"v"', offset: 0, lengthBytes: 5, sizeBytes: 5 }, Buffer.alloc(5))],
+    ['a part that is answered with nonsense', 'nonsense\r\n\r\n', http('200 OK', ['ETag: "v"']), (store: ObjectStore) => store.uploadPart({ bucket: 'b', key: 'k', uploadId: 'u', partNumber: 1, body: bodyOf('x') })],
+  ])('that is the lean client alone takes %s for a fault that may pass', async (_, odd, right, ask) => {
+    let asked = 0;
+    const server = await startScriptedServer(async (peer) => {
+      for (let request = await peer.request(); request; request = await peer.request()) await peer.send((asked += 1) === 1 ? odd : right);
+    });
+    const settings = config({ endpoint: `http://127.0.0.1:${server.port}`, region: 'x', adapter: 'socket', credentials: { accessKeyId: 'k', secretAccessKey: 's' } });
+    const store = connectStore('main', settings, { useEnvironmentEndpoint: false });
+    await expect(ask(store)).rejects.toMatchObject({ code: 'TRB-STORE-FAULT', context: { storeCode: 'WrongAnswer' } });
+    await ask(store);
+    store.close();
+    await server.close();
+  });
+
+  it('tries to open the lean client again where that failed by chance', async () => {
+    let tries = 0;
+    const { store, served } = open(() => (tries += 1) === 1 ? Promise.reject(new Error('EMFILE')) : Promise.resolve(createMemoryStore({ buckets: ['b'] })));
+    await expect(store.list(list)).rejects.toThrow('EMFILE');
+    await store.list(list);
+    expect(served).toEqual(['socket', 'socket']);
+  });
+
   it('closes both', async () => {
     const closed: string[] = [];
     const closing = (name: string) => ({ ...createMemoryStore({ buckets: ['b'] }), close: () => void closed.push(name) });
@@ -190,7 +221,9 @@ describe('credentials', () => {
     nowMs = 54 * 60_000;
     expect(await remembered()).toMatchObject({ accessKeyId: 'k1' });
     nowMs = 56 * 60_000;
-    expect(await remembered()).toMatchObject({ accessKeyId: 'k2' });
+    expect(remembered()).toMatchObject({ accessKeyId: 'k1' });
+    await turn();
+    expect(remembered()).toMatchObject({ accessKeyId: 'k2' });
     expect(asked).toBe(2);
   });
 
@@ -206,6 +239,41 @@ describe('credentials', () => {
     await expect(remembered()).rejects.toThrow('away');
     fails = false;
     expect(await remembered()).toMatchObject({ accessKeyId: 'k' });
+  });
+
+  const hangs = (): Promise<Credentials> => new Promise(() => undefined);
+
+  it('that still hold are used while their source hangs', async () => {
+    let nowMs = 0;
+    const answers = [Promise.resolve<Credentials>({ accessKeyId: 'k', secretAccessKey: 's', expiration: new Date(3_600_000) }), hangs()];
+    const remembered = rememberCredentials(() => answers.shift() ?? hangs(), () => nowMs);
+    await remembered();
+    nowMs = 56 * 60_000;
+    expect(remembered()).toMatchObject({ accessKeyId: 'k' });
+    nowMs = 60 * 60_000;
+    expect(remembered()).toBeInstanceOf(Promise);
+  });
+
+  it('whose source hangs are asked for anew after a while, and may come yet', async () => {
+    const sources = [hangs, () => Promise.resolve({ accessKeyId: 'k', secretAccessKey: 's' })];
+    const source = inTime(() => sources.shift() ?? hangs, 10);
+    const error: unknown = await source().catch((thrown: unknown) => thrown);
+    expect(classifyStoreError(error, { store: 'main', bucket: 'b', operation: 'list' })).toMatchObject({ code: 'TRB-STORE-UNREACHABLE', message: expect.stringContaining('within 10 ms') });
+    expect(await source()).toMatchObject({ accessKeyId: 'k' });
+  });
+
+  it.each([
+    ['the lean client', () => createSocketStore('main', { endpoint: 'http://127.0.0.1:9', region: 'x', pathStyle: true }, hangs)],
+    ['the SDK', () => createAwsStore('main', config({ endpoint: 'http://127.0.0.1:9', region: 'x' }), { credentials: hangs })],
+  ])('that do not come hold up no call of %s that is given up', async (_, openStore) => {
+    const store = openStore();
+    const abort = new AbortController();
+    const reason = new Error('paused');
+    const work = store.get({ bucket: 'b', key: 'k' }, { signal: abort.signal });
+    await turn();
+    abort.abort(reason);
+    await expect(work).rejects.toBe(reason);
+    store.close();
   });
 
   it('that cannot be had are an error of credentials, whoever says so', async () => {

@@ -33,6 +33,11 @@ describe('createRegistry', () => {
     expect(() => registry.session('toString', { patience: 0 })).toThrow(expect.objectContaining({ code: 'TRB-UNKNOWN-STORE' }));
   });
 
+  it('says whether a store creates once where its configuration does', () => {
+    const registry = createRegistry({ tried: config(), sure: config({ createOnce: 'yes' }), lax: config({ createOnce: 'no' }) });
+    expect(['tried', 'sure', 'lax'].map((name) => registry.createOnce(name))).toEqual([undefined, true, false]);
+  });
+
   it('pings: any answer about a bucket that nobody has is an answer', async () => {
     const looking = (options: Parameters<typeof createMemoryStore>[0]): ObjectStore['list'] => createMemoryStore(options).list;
     const answering: Record<string, ObjectStore['list']> = {

@@ -1,8 +1,11 @@
 import { describe, expect, it } from '@jest/globals';
 import { isTributaryError, TributaryError } from '../../../src/contracts/errors.ts';
+import type { OutputOptions } from '../../../src/contracts/merge.ts';
 import { Allowance, type Rates } from '../../../src/stores/allowance.ts';
 import { bodyOf } from '../../../src/stores/body.ts';
+import { wrongLength } from '../../../src/stores/classify.ts';
 import { Governor } from '../../../src/stores/governor.ts';
+import { listAll } from '../../../src/stores/list-all.ts';
 import type { SessionOptions, StoreSession } from '../../../src/stores/registry.ts';
 import { withRetries, type RequestObserver } from '../../../src/stores/retrying-store.ts';
 import { createManualClock, type ManualClock } from '../../support/manual-clock.ts';
@@ -15,14 +18,14 @@ type RequestEvent = Parameters<RequestObserver>;
 
 interface Setup { readonly memory: MemoryStore; readonly session: StoreSession; readonly clock: ManualClock; readonly governor: Governor; readonly events: RequestEvent[] }
 
-function open(onCall: MemoryStoreOptions['onCall'], { patience = 'forever', ...rates }: Partial<Rates> & { readonly patience?: SessionOptions['patience'] } = {}): Setup {
+function open(onCall: MemoryStoreOptions['onCall'], { patience = 'forever', encryption, ...rates }: Partial<Rates & SessionOptions> = {}): Setup {
   const memory = createMemoryStore({ buckets: ['b'], onCall });
   const clock = createManualClock();
   const governor = new Governor({ clock });
   const events: RequestEvent[] = [];
   const allowance = new Allowance(clock);
   allowance.rates = { requestsPerSecond: null, bytesPerSecond: null, downloads: null, ...rates };
-  const session = withRetries(memory, { patience, allowance }, { governor, clock, random: () => 0.5, observe: (...event) => events.push(event) });
+  const session = withRetries(memory, { patience, allowance, encryption }, { governor, clock, random: () => 0.5, observe: (...event) => events.push(event) });
   return { memory, session, clock, governor, events };
 }
 
@@ -78,6 +81,17 @@ describe('retries', () => {
     const { session, clock, memory } = open(failing('put', ...Array.from({ length: 9 }, () => service(400, 'BadDigest'))));
     expect(await clock.run(codeOf(session.store.put({ bucket: 'b', key: 'k', body: bodyOf('x') })))).toBe('TRB-STORE-FAULT');
     expect(outcomes(memory).filter((line) => line.startsWith('put'))).toHaveLength(3);
+  });
+
+  const damaged = service(400, 'BadDigest');
+  const skewed = service(403, 'RequestTimeTooSkewed');
+  const away = Array.from({ length: 5 }, () => system('ECONNREFUSED'));
+  it.each([
+    { title: 'a body that is damaged', faults: [...away, damaged, ...away, damaged], code: 'ok' }, { title: 'one that stays damaged', faults: [damaged, ...away, damaged, damaged], code: 'TRB-STORE-FAULT' },
+    { title: 'a clock that is wrong as a machine wakes up', faults: [...away, skewed], code: 'ok' },
+  ])('counts what passes seldom apart from a network that was away: $title', async ({ faults, code }) => {
+    const { session, clock } = open(failing('put', ...faults));
+    expect(await clock.run(codeOf(session.store.put({ bucket: 'b', key: 'k', body: bodyOf('x') })))).toBe(code);
   });
 
   it('ends a back-off at once with the reason of its signal', async () => {
@@ -142,6 +156,26 @@ describe('retries', () => {
   });
 });
 
+describe('pages of a listing', () => {
+  it('that name themselves as the next one are no walk without an end', async () => {
+    const { memory, clock, governor } = open(undefined);
+    const asked: (string | undefined)[] = [];
+    const circling: MemoryStore = {
+      ...memory,
+      list: ({ continuationToken }) => {
+        asked.push(continuationToken);
+        return Promise.resolve({ objects: [], prefixes: [], next: 'again' });
+      },
+    };
+    const { store } = withRetries(circling, { patience: 'forever' }, { governor, clock, random: () => 0.5 });
+    const walk = async (): Promise<void> => {
+      for await (const { key } of listAll(store, { bucket: 'b', prefix: 'p/' })) throw new Error(`nobody listed ${key}`);
+    };
+    await expect(clock.run(walk())).rejects.toMatchObject({ code: 'TRB-STORE-FAULT', message: expect.stringContaining('names itself') });
+    expect(asked).toEqual([undefined, 'again', 'again', 'again']);
+  });
+});
+
 describe('reads that break', () => {
   const content = Buffer.from('0123456789abcdef');
   const source = { bucket: 'b', key: 'k', offset: 2, lengthBytes: 12, sizeBytes: content.length };
@@ -187,6 +221,15 @@ describe('reads that break', () => {
     const error = await clock.run(session.store.readInto({ ...source, ifMatch }, into).catch((thrown: unknown) => thrown));
     expect(error).toMatchObject({ code: 'TRB-SOURCE-GONE', context: { receivedBytes: 6 } });
     expect(into.subarray(0, 6).toString()).toBe(content.subarray(source.offset, source.offset + 6).toString());
+  });
+
+  it('are given up soon where the source stays of another length, and not where it passes', async () => {
+    const other = (): Error => wrongLength({ store: 'default', bucket: 'b', key: 'k', operation: 'readInto' }, '99 bytes where 12 were asked for', 200);
+    for (const [faults, code] of [[[other(), other(), other()], 'TRB-SOURCE-CHANGED'], [[other(), other()], 'ok']] as const) {
+      const { session, clock, memory } = open(failing('readInto', ...faults));
+      const ifMatch = memory.seed('b', 'k', content);
+      expect(await clock.run(codeOf(session.store.readInto({ ...source, ifMatch }, Buffer.alloc(12))))).toBe(code);
+    }
   });
 
   it('pay for their bytes once', async () => {
@@ -241,6 +284,18 @@ describe('writes whose answer is lost', () => {
     await clock.run(session.store.uploadPart({ bucket: 'b', key: 'k', uploadId, partNumber: 1, body: bodyOf('x') }));
     expect(memory.openUploads()).toEqual([expect.objectContaining({ uploadId })]);
   });
+
+  it('are sent again to a bucket that refuses every write without encryption', async () => {
+    const { session, clock } = open(({ operation, nth, request }) => {
+      // As a policy does: UploadPart has no such header.
+      const isPlain = (request as { readonly output?: OutputOptions }).output?.encryption === undefined;
+      if ((operation === 'createUpload' || operation === 'put') && isPlain) return service(403, 'AccessDenied');
+      return (operation === 'uploadPart' || operation === 'put') && nth === 0 ? system('ECONNRESET') : undefined;
+    }, { encryption: { type: 's3' } });
+    expect(await clock.run(codeOf(session.store.put(put)))).toBe('ok');
+    const { uploadId } = await session.store.createUpload({ bucket: 'b', key: 'large' });
+    expect(await clock.run(codeOf(session.store.uploadPart({ bucket: 'b', key: 'large', uploadId, partNumber: 1, body: bodyOf('x') })))).toBe('ok');
+  });
 });
 
 describe('completions', () => {
@@ -272,6 +327,11 @@ describe('completions', () => {
     expect(await clock.run(codeOf(session.store.completeUpload(request)))).toBe(code);
     expect(session.requests.put).toBe(abortedAt === Infinity ? 5 : abortedAt + 1);
     expect(clock.nowMs() - startedMs).toBeLessThan(2_000);
+  });
+
+  it('that are refused are not given up for a store that was away before', async () => {
+    const { session, clock, memory } = open(failing('completeUpload', ...Array.from({ length: 6 }, () => system('ECONNREFUSED')), service(400, 'InvalidRequest')));
+    expect(await clock.run(codeOf(session.store.completeUpload(await completion(memory))))).toBe('ok');
   });
 
   it('are not repeated once it is gone: some servers would call that a success', async () => {

@@ -1,6 +1,9 @@
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
 import { AnswerReader, type HttpAnswer, type Place } from '../../../src/stores/socket/answer-reader.ts';
+import { ChunkedDecoder } from '../../../src/stores/socket/body-decoder.ts';
 import { MAX_HEAD_BYTES } from '../../../src/stores/socket/head-parser.ts';
 
 interface Outcome { readonly answer?: HttpAnswer; readonly clean?: boolean; readonly error?: string; readonly received: number }
@@ -158,6 +161,24 @@ describe('AnswerReader', () => {
       expect(Buffer.compare(answer?.body ?? Buffer.of(1), Buffer.concat(chunks))).toBe(0);
       expect(clean).toBe(true);
     }));
+  });
+
+  it('holds little more of a body than its bytes, also where each is a chunk', () => {
+    setFlagsFromString('--expose_gc');
+    const collectGarbage = runInNewContext('gc') as () => void;
+    const heldBytes = (): number => {
+      collectGarbage();
+      const { heapUsed, arrayBuffers } = process.memoryUsage();
+      return heapUsed + arrayBuffers;
+    };
+    const body = Buffer.alloc(2 ** 18, 'abcdefg');
+    const framed = Buffer.from([...body.toString()].map((byte) => `1\r\n${byte}\r\n`).join(''));
+    const decoder = new ChunkedDecoder(2 ** 20);
+    const before = heldBytes();
+    decoder.push(framed);
+    expect(heldBytes() - before).toBeLessThan(4 * body.length);
+    decoder.push(Buffer.from('0\r\n\r\n'));
+    expect(decoder.body().equals(body)).toBe(true);
   });
 
   it('never hangs, and never throws anything but its own error, on random bytes', () => {

@@ -46,6 +46,7 @@ describe('readInto', () => {
     'another range': [ranged({ 'content-range': 'bytes 3-7/10' }), 'TRB-STORE-FAULT'],
     'a range of an object of another size': [ranged({ 'content-range': 'bytes 2-6/11' }), 'TRB-STORE-FAULT'],
     'no range': [answer(206, { etag: ETAG }, 'hello'), 'TRB-STORE-FAULT'],
+    'no ETag': [answer(206, { 'content-range': 'bytes 2-6/10' }, 'hello'), 'TRB-STORE-FAULT'],
     'another length': [ranged({}, 'hell'), 'TRB-STORE-FAULT'],
     'another version, as a store does that ignores If-Match': [ranged({ etag: '"e-2"' }), 'TRB-SOURCE-CHANGED'],
     'precondition failed': [refusal(412, 'PreconditionFailed'), 'TRB-SOURCE-CHANGED'],
@@ -66,6 +67,13 @@ describe('readInto', () => {
       expect(into.toString()).toBe('----------');
     });
   }
+
+  it('tells a source of another length from a store that answers wrongly', async () => {
+    await rig.start([ranged({ 'content-range': 'bytes 2-6/11' }), answer(200, { etag: ETAG }, 'hello'), ranged({ 'content-range': 'bytes 3-7/10' }), ranged({}, 'hell')]);
+    const codes: unknown[] = [];
+    for (const request of [range, whole, range, range]) codes.push((await failureOf(rig.store.readInto(request, Buffer.alloc(10)))).context.storeCode);
+    expect(codes).toEqual(['WrongLength', 'WrongLength', 'WrongAnswer', 'WrongAnswer']);
+  });
 
   it('hands on what the store says about an error', async () => {
     await rig.start([refusal(404, 'NoSuchKey')]);

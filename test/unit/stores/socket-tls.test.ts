@@ -1,4 +1,6 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
+import { once } from 'node:events';
+import net from 'node:net';
 import tls from 'node:tls';
 import { HttpFailure } from '../../../src/stores/socket/failure.ts';
 import { HttpClient } from '../../../src/stores/socket/http1.ts';
@@ -26,12 +28,33 @@ async function start(script: (peer: Peer) => Promise<void>): Promise<void> {
   client = new HttpClient();
 }
 
-interface Wanted { readonly place?: Place; readonly body?: readonly Uint8Array[]; readonly host?: string; readonly signal?: AbortSignal }
-function ask({ place = collect, body, host = 'localhost', signal }: Wanted = {}): Promise<HttpAnswer> {
+interface Wanted { readonly port?: number; readonly place?: Place; readonly body?: readonly Uint8Array[]; readonly host?: string; readonly signal?: AbortSignal }
+function ask({ place = collect, body, host = 'localhost', port = server.port, signal }: Wanted = {}): Promise<HttpAnswer> {
   const bodyBytes = body?.reduce((sum, view) => sum + view.byteLength, 0);
   const head = `${body ? 'PUT' : 'GET'} /x HTTP/1.1\r\nhost: x\r\n${bodyBytes === undefined ? '' : `content-length: ${bodyBytes}\r\n`}\r\n`;
-  return client.request({ host, port: server.port, tls: true }, { head, body, idempotent: true, place, signal });
+  return client.request({ host, port, tls: true }, { head, body, idempotent: true, place, signal });
 }
+/** Passes bytes on, and changes one bit of those that go this way. */
+async function startDamaging(target: number, way: 'answer' | 'request', atByte: number): Promise<{ readonly port: number; readonly close: () => void }> {
+  const proxy = net.createServer((near) => {
+    const far = net.connect(target, '127.0.0.1');
+    for (const [from, to, isDamaged] of [[near, far, way === 'request'], [far, near, way === 'answer']] as const) {
+      let passedBytes = 0;
+      from.on('data', (bytes: Buffer) => {
+        const at = atByte - passedBytes;
+        if (isDamaged && at >= 0 && at < bytes.length) bytes[at] = (bytes[at] ?? 0) ^ 1;
+        passedBytes += bytes.length;
+        to.write(bytes);
+      });
+      // Whoever hangs up takes the other along.
+      from.on('error', () => to.destroy());
+      from.on('close', () => to.destroy());
+    }
+  }).listen(0, '127.0.0.1');
+  await once(proxy, 'listening');
+  return { port: (proxy.address() as net.AddressInfo).port, close: () => proxy.close() };
+}
+
 const answering = (...answers: string[]) => async (peer: Peer): Promise<void> => {
   for (const answer of answers) if (await peer.request()) await peer.send(answer);
   await peer.gone();
@@ -116,6 +139,18 @@ describe('HttpClient over TLS', () => {
     expect(received?.equals(Buffer.concat(views))).toBe(true);
     await ask();
     expect(server.accepted()).toBe(1);
+  });
+
+  it.each(['answer', 'request'] as const)('calls it a broken connection where a byte of the %s is damaged on its way', async (way) => {
+    const content = Buffer.alloc(100_000, 'x');
+    await start(async (peer) => {
+      if (await peer.request()) await peer.send(Buffer.concat([Buffer.from(`HTTP/1.1 200 OK\r\nContent-Length: ${content.length}\r\n\r\n`), content]));
+      await peer.gone();
+    });
+    const damaging = await startDamaging(server.port, way, 50_000);
+    const error = await ask({ port: damaging.port, ...(way === 'request' && { body: [content] }) }).catch((reason: unknown) => reason);
+    damaging.close();
+    expect(error).toMatchObject({ kind: 'broken', code: 'ECONNRESET', message: expect.stringMatching(/bad.record.mac/i) });
   });
 
   it('says how much came when the connection breaks in a body', async () => {

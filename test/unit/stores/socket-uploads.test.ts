@@ -11,7 +11,7 @@ describe('get', () => {
   const ref = { bucket: 'logs', key: 'a b/ü.json' };
 
   it('collects an object whole, of a declared length, in chunks, and an empty one', async () => {
-    await rig.start([answer(200, { etag: '"e"' }, 'hello'), 'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nhel\r\n2\r\nlo\r\n0\r\n\r\n', answer(200, { etag: '"e"' })]);
+    await rig.start([answer(200, { etag: '"e"' }, 'hello'), 'HTTP/1.1 200 OK\r\nETag: "e"\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nhel\r\n2\r\nlo\r\n0\r\n\r\n', answer(200, { etag: '"e"' })]);
     const got: string[] = [];
     for (let i = 0; i < 3; i++) got.push((await rig.store.get(ref)).toString());
     expect(got).toEqual(['hello', 'hello', '']);
@@ -19,10 +19,11 @@ describe('get', () => {
     expect(rig.requests[0]?.headers).not.toHaveProperty('if-match');
   });
 
-  it('takes nothing that is larger than expected, nor a part of an object', async () => {
-    await rig.start([answer(200, {}, 'hello'), answer(206, {}, 'hell')]);
+  it('takes nothing that is larger than expected, nor a part of an object, nor what is none', async () => {
+    await rig.start([answer(200, { etag: '"e"' }, 'hello'), answer(206, {}, 'hell'), answer(200, {})]);
     expect((await failureOf(rig.store.get(ref, { maxBytes: 4 }))).message).toMatch(/5 bytes where at most 4/);
     expect((await failureOf(rig.store.get(ref, { maxBytes: 4 }))).message).toMatch(/HTTP 206 where 200/);
+    expect((await failureOf(rig.store.get(ref))).message).toMatch(/without an ETag/);
   });
 
   it('leaves what the end of the connection ends to the SDK, as it may have been cut off', async () => {

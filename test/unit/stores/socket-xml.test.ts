@@ -69,6 +69,7 @@ describe('readListPage', () => {
   const wrong: Record<string, string> = {
     'an error inside a 200': '<Error><Code>InternalError</Code></Error>',
     'a page that is cut off without a token': '<ListBucketResult><IsTruncated>true</IsTruncated></ListBucketResult>',
+    'a page that does not say whether it is the last one': '<ListBucketResult><Name>b</Name></ListBucketResult>',
     'an empty token': '<ListBucketResult><IsTruncated>true</IsTruncated><NextContinuationToken></NextContinuationToken></ListBucketResult>',
     'an entry without a key': entry(time, element('ETag', 'e'), element('Size', '1')),
     'an entry without a size': entry(time, element('ETag', 'e'), element('Key', 'k')),
