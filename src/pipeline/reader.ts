@@ -28,8 +28,8 @@ export interface ReaderOptions {
   readonly cutter: Cutter;
   readonly packer: Packer;
   readonly onError: 'continue' | 'stop';
-  /** When to return although there is more to read. A compressed source is read to its end first: the next call would have to decode it from its start. */
-  readonly deadline: AbortSignal;
+  /** Whether to return although there is more to read. A compressed source is read to its end first: the next call would have to decode it from its start. */
+  readonly isDue: () => boolean;
   /** Ends the reading. */
   readonly halt: AbortSignal;
   /** Ends the writing of records: later than `halt`. */
@@ -53,15 +53,15 @@ export class Reader {
   }
 
   /**
-   * Reads until the end, or the deadline.
+   * Reads until the end, or until it is due.
    * @returns whether everything was read
    * @throws Restart; the reason of `halt`; what the prefetch and the cutter's ports throw
    */
   async run(): Promise<boolean> {
-    const { prefetch, deadline } = this.#options;
+    const { prefetch, isDue } = this.#options;
     try {
       for (;;) {
-        if (deadline.aborted && !this.#decoding) return false;
+        if (!this.#decoding && isDue()) return false;
         const event = prefetch.take() ?? await prefetch.next();
         if (event === null) return true;
         const delay = this.#take(event);
