@@ -27,6 +27,11 @@ export function isComplete(report: Report | null): report is Report {
   return report?.status.startsWith('completed') === true;
 }
 
+/** How many sources a run has not merged, or in part only. */
+export function defectiveSources({ failed, partial }: Report): number {
+  return failed.objects + partial.objects;
+}
+
 /** What a run left as its report, or null. */
 export async function reportOf(store: ObjectStore, bucket: string, control: string, signal: AbortSignal): Promise<Report | null> {
   const bytes = await getIfThere(store, { bucket, key: `${control}report.json` }, { signal });
