@@ -15,7 +15,7 @@ import type { MergeCursor, OpenChunk, Position } from '../contracts/cursor.ts';
 import { TributaryError } from '../contracts/errors.ts';
 import { subtractRequests } from '../contracts/tally.ts';
 import { NOTHING_ENDED, type Ended } from '../core/ended.ts';
-import { chunkKey } from '../core/names.ts';
+import { chunkKey, isKeyTooLong } from '../core/names.ts';
 import { adoptChunks } from './adopt.ts';
 import { denseSlots, slotsPerCall } from './call-slots.ts';
 import { ChunkWriter, type ChunkWriterOptions } from './chunk-writer.ts';
@@ -152,7 +152,8 @@ export class BatchAttempt {
   async #read(reservation: Reservation): Promise<void> {
     const { spec, batch, plan, records, limits, source, slab, onError, maySplit, clock } = this.#options;
     const halt = this.#halt.signal;
-    const reading = { spec, batch, plan, records: await records.failures(this.#cutOff.signal) };
+    const isWritable = (group: number): boolean => !isKeyTooLong(this.#object(group, 0).key);
+    const reading = { spec, batch, plan, isWritable, records: await records.failures(this.#cutOff.signal) };
     const adopted = await adoptChunks(reading, this.#ahead, (group, chunk) => this.#object(group, chunk), this.#opener, this.#without);
     this.#ahead = adopted.map(({ open }) => open);
     halt.throwIfAborted();

@@ -90,6 +90,7 @@ export class Reader {
     if (record && onError === 'stop') throw new TributaryError(isErrorCode(record.code) ? record.code : 'TRB-SOURCE-CORRUPT', record.reason, this.#where());
     cutter.begin(stretch, firstOffset);
     if (encoding !== 'plain') this.#options.packer.packSmall();
+    if (!stretch.isWritable) return this.#broken(new TributaryError('TRB-SOURCE-KEY', `${this.#uri()} would be in a chunk whose key is longer than 1,024 bytes`, this.#where()));
     if (stretch.rest?.refused !== undefined) return this.#broken(new TributaryError('TRB-SOURCE-REST', `${this.#uri()} ${stretch.rest.refused}`, this.#where()));
     if (record?.outcome === 'failed' || encoding === 'plain') return undefined;
     if (encoding === 'unsupported') return this.#broken(new TributaryError('TRB-SOURCE-ENCODING', `${this.#uri()} is compressed in a way that is not supported`, this.#where()));
