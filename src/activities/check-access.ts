@@ -8,7 +8,7 @@ import { formatS3Uri } from '../contracts/location.ts';
 import type { MergeSpec } from '../contracts/merge.ts';
 import { CONTROL_FOLDER } from '../contracts/names.ts';
 import type { RunRecord } from '../contracts/records.ts';
-import { together } from '../core/together.ts';
+import { inOrder, together } from '../core/together.ts';
 import { getIfThere } from '../stores/artefacts.ts';
 import { bodyOf } from '../stores/body.ts';
 import { listFolders } from '../stores/list-all.ts';
@@ -17,6 +17,7 @@ import { probeCapabilities } from '../stores/probe.ts';
 import { boundary } from './boundary.ts';
 import type { ActivityDeps } from './deps.ts';
 import { hasChunks, refuseRetried } from './refuse-retried.ts';
+import { RUNS_AT_ONCE } from './retries.ts';
 import { specText } from './run-artefacts.ts';
 import type { RunShares } from './run-shares.ts';
 
@@ -58,8 +59,9 @@ async function checkSource(store: ObjectStore, { source }: MergeSpec, signal: Ab
 async function refuseMerged(store: ObjectStore, spec: MergeSpec, run: RunRef, signal: AbortSignal): Promise<void> {
   const { bucket, prefix } = spec.target;
   const runs = `${prefix}${CONTROL_FOLDER}runs/`;
-  for (const control of await listFolders(store, { bucket, prefix: runs }, { signal })) {
-    if (control === run.control.prefix || !(await mergedSame(store, spec, control, signal))) continue;
+  const earlier = (await listFolders(store, { bucket, prefix: runs }, { signal })).filter((control) => control !== run.control.prefix);
+  for await (const control of inOrder(earlier, RUNS_AT_ONCE, async (one) => (await mergedSame(store, spec, one, signal) ? one : null))) {
+    if (control === null) continue;
     const stamp = control.slice(runs.length, -1);
     throw new TributaryError('TRB-TARGET-MERGED', `${formatS3Uri(spec.target)} holds merged output of ${formatS3Uri(spec.source)} already, written by the run with stamp ${stamp}`, {
       store: spec.target.store, bucket, key: control,
@@ -70,10 +72,11 @@ async function refuseMerged(store: ObjectStore, spec: MergeSpec, run: RunRef, si
 /** Whether the run of this control folder read the same source and wrote chunks. */
 async function mergedSame(store: ObjectStore, spec: MergeSpec, control: string, signal: AbortSignal): Promise<boolean> {
   const { bucket } = spec.target;
-  if (!await hasChunks(store, bucket, control, signal)) return false;
   const text = await getIfThere(store, { bucket, key: `${control}spec.json` }, { signal });
   const earlier = text && (JSON.parse(text.toString()) as Partial<MergeSpec>).source;
-  return earlier?.bucket === spec.source.bucket && earlier.prefix === spec.source.prefix && earlier.store === spec.source.store;
+  // Most runs read something else, so that this one question is enough.
+  if (earlier?.bucket !== spec.source.bucket || earlier.prefix !== spec.source.prefix || earlier.store !== spec.source.store) return false;
+  return hasChunks(store, bucket, control, signal);
 }
 
 /** Who wrote this control data. */

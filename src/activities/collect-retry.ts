@@ -1,19 +1,21 @@
 /**
  * What a retry reads: the sources that the failure records of a run name, as they are now. A source of which nothing was merged is read
  * whole; of a partial one the rest, where it is certain that the source of now begins with the bytes that were kept: it is the same
- * version, or these bytes have the same CRC32. Else it is refused, by a failure record of its own. So nothing is merged twice.
+ * version, or these bytes have the same CRC32. Else it is refused, by a failure record of its own. Records that the chunk index contradicts are
+ * not obeyed. So nothing is merged twice.
  */
 import type { RunRef } from '../contracts/activities.ts';
-import { isTributaryError } from '../contracts/errors.ts';
+import { isTributaryError, TributaryError } from '../contracts/errors.ts';
 import type { MergeSpec } from '../contracts/merge.ts';
 import type { PlanRest, PlanRow } from '../contracts/plan.ts';
 import type { FailureRecord } from '../contracts/records.ts';
+import type { Report } from '../contracts/report.ts';
 import { compareKeys, encodingOf } from '../core/keys.ts';
 import { controlPrefix } from '../core/names.ts';
+import { heldFailures } from '../pipeline/held-failures.ts';
 import { prefixCrc32 } from '../pipeline/salvage.ts';
-import { readFailures } from '../stores/failure-records.ts';
 import type { ObjectStore, StoredObject } from '../stores/object-store.ts';
-import { isComplete, reportOf } from './retries.ts';
+import { defectiveSources, isComplete, reportOf } from './retries.ts';
 
 /** Sources that are looked at at the same time. */
 const LOOKS = 16;
@@ -34,15 +36,24 @@ export async function collectRetry(options: RetryOptions): Promise<{ readonly ro
   const { target, spec, run, after, maxRows, signal } = options;
   const bucket = spec.target.bucket;
   const control = controlPrefix(spec.target.prefix, run.retryStamp ?? '');
-  const records = await readFailures(target, { bucket, prefix: `${control}failures/` }, { signal });
-  const wrote = isComplete(await reportOf(target, bucket, control, signal));
-  const failures = [...records.values()].map((record) => ({ key: keyOf(spec, record), record }))
+  const records = await heldFailures(target, spec, { bucket, prefix: control }, signal);
+  const report = await reportOf(target, bucket, control, signal);
+  const wrote = isComplete(report);
+  if (wrote && records.length > defectiveSources(report)) throw unsureOf(report, records);
+  const failures = records.map((record) => ({ key: keyOf(spec, record), record }))
     .filter(({ key }) => after === '' || compareKeys(key, after) > 0).sort((a, b) => compareKeys(a.key, b.key));
   const rows: PlanRow[] = [];
   for (let at = 0; at < failures.length && rows.length < maxRows; at += LOOKS) {
     rows.push(...await Promise.all(failures.slice(at, at + LOOKS).map(({ key, record }) => rowOf(options, key, record, wrote))));
   }
   return { rows, ended: rows.length >= failures.length };
+}
+
+/** Where the chunk index was swept, nobody can tell any more which records were written late. */
+function unsureOf(report: Report, records: readonly FailureRecord[]): TributaryError {
+  const { id } = report.run;
+  return new TributaryError('TRB-RUN-SWEPT', `the run ${id} has failure records of ${records.length} sources and reports ${defectiveSources(report)}: the others were merged, and the chunk index that told which is gone. `
+    + `Nothing is merged again; \`tributary failures ${id}\` names them, ${records[0]?.uri ?? ''} first: merge those that are missing by hand`, { run: id });
 }
 
 function keyOf({ source }: MergeSpec, { uri }: FailureRecord): string {

@@ -1,4 +1,4 @@
-/** `mergeChunks`: merges a batch from its cursor on, for at most ten minutes. The one activity that moves bytes. */
+/** `mergeChunks`: merges a batch from its cursor on, for ten minutes or until that has moved. The one activity that moves bytes. */
 import { Context } from '@temporalio/activity';
 import type { DataActivities, MergeChunksInput, MergeChunksResult } from '../contracts/activities.ts';
 import { mergeCursor, type MergeCursor } from '../contracts/cursor.ts';

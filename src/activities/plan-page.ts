@@ -4,7 +4,8 @@
  * Invariants:
  * N1. A segment names its page, its batch files, the cursor after it and the segment before it; its own hash pins all of them.
  *     So history holds one hash, however long the listing, and no key.
- * N2. A segment holds at most `SEGMENT_ROWS` sources: memory does not grow with the listing.
+ * N2. A segment holds at most `SEGMENT_ROWS` sources, so that memory does not grow with the listing; and what is listed within a minute, so that a walk that selects
+ *     little loses no more of it to a pause or a worker's death.
  * N3. Keys ascend in UTF-8 order, or the run fails.
  */
 import { Context } from '@temporalio/activity';
@@ -24,6 +25,7 @@ import type { RunShares } from './run-shares.ts';
 import { sealPlan } from './seal-plan.ts';
 
 const SEGMENT_ROWS = 50_000;
+const SEGMENT_MS = 60_000;
 const BATCHES_PER_FILE = 500;
 /** A call ends after this time, with what it has. */
 const CALL_MS = 5 * 60_000;
@@ -147,13 +149,14 @@ function retried(target: ObjectStore): Collect {
   };
 }
 
-/** Lists until a segment is full or the listing ends. */
+/** Lists until a segment is full, its time is over, or the listing ends. */
 const listed: Collect = async (source, spec, run, planner, before, signal) => {
   const { bucket, prefix } = spec.source;
   const reasonToSkip = sourceSelection(source, spec, run.stamp);
   /** A text a page of the listing: fifty thousand rows that were kept as objects would be moved and marked by each collection of garbage. */
   const texts: string[] = [];
   let rows = 0;
+  const endMs = Date.now() + SEGMENT_MS;
   const totals: PlanTotals = structuredClone(before?.totals ?? EMPTY_TOTALS);
   let lastKey = before?.cursor?.lastKey ?? '';
   let continuationToken: string | undefined;
@@ -183,7 +186,7 @@ const listed: Collect = async (source, spec, run, planner, before, signal) => {
     texts.push(lines.join(''));
     // A whole page more may fit or not: the segment ends between pages, so that no page is listed twice.
     const ended = page.next === undefined;
-    if (ended || rows > SEGMENT_ROWS - 1000) return { rows, text: texts.join(''), totals, lastKey, ended };
+    if (ended || rows > SEGMENT_ROWS - 1000 || Date.now() >= endMs) return { rows, text: texts.join(''), totals, lastKey, ended };
     continuationToken = page.next;
   }
 };

@@ -11,11 +11,15 @@ import { runRecord, sweptRecord } from '../contracts/records.ts';
 import { SETTLE_MS } from '../contracts/settle.ts';
 import { groupOf } from '../core/keys.ts';
 import { controlPrefix } from '../core/names.ts';
+import { inOrder } from '../core/together.ts';
 import { getIfThere } from '../stores/artefacts.ts';
 import { readFailures } from '../stores/failure-records.ts';
 import type { ObjectStore } from '../stores/object-store.ts';
 import type { ActivityDeps } from './deps.ts';
 import { isComplete, retriesOf } from './retries.ts';
+
+/** Groups that are looked into at the same time. */
+const GROUPS_AT_ONCE = 32;
 
 /** @throws TRB-TARGET-BUSY, TRB-RUN-OPEN; TRB-RETRY-UNFINISHED where an earlier retry wrote chunks, and did not come to its end */
 export async function refuseRetried({ temporal }: ActivityDeps, store: ObjectStore, spec: MergeSpec, run: RunRef, signal: AbortSignal): Promise<void> {
@@ -52,10 +56,9 @@ async function wroteChunks(store: ObjectStore, spec: MergeSpec, ofStamp: string,
   if (await hasChunks(store, bucket, control, signal)) return true;
   const records = await readFailures(store, { bucket, prefix: `${controlPrefix(prefix, ofStamp)}failures/` }, { signal });
   const start = formatS3Uri(spec.source).length;
-  for (const group of new Set([...records.values()].map(({ uri }) => groupOf(uri.slice(start), spec.groupBy)))) {
-    const { objects } = await store.list({ bucket, prefix: `${prefix}${group}merged-${stamp}-`, maxKeys: 1 }, { signal });
-    if (objects.length > 0) return true;
-  }
+  const groups = [...new Set([...records.values()].map(({ uri }) => groupOf(uri.slice(start), spec.groupBy)))];
+  const look = async (group: string): Promise<boolean> => (await store.list({ bucket, prefix: `${prefix}${group}merged-${stamp}-`, maxKeys: 1 }, { signal })).objects.length > 0;
+  for await (const isThere of inOrder(groups, GROUPS_AT_ONCE, look)) if (isThere) return true;
   return false;
 }
 

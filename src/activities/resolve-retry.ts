@@ -7,7 +7,7 @@ import { describeInputIssues } from '../contracts/explain-issues.ts';
 import { retryInput, type MergeSpec } from '../contracts/merge.ts';
 import { MEMO } from '../contracts/names.ts';
 import { limitsWith } from '../core/limits.ts';
-import { isComplete, reportOf, retryChain } from './retries.ts';
+import { defectiveSources, isComplete, reportOf, retryChain } from './retries.ts';
 import type { RunArtefacts } from './run-artefacts.ts';
 
 /** @throws TRB-RUN-NOT-FOUND, TRB-RUN-OPEN, TRB-NOTHING-TO-RETRY; TRB-INVALID-INPUT where the run merged nothing */
@@ -25,8 +25,11 @@ export async function resolveRetry(temporal: Client, artefacts: RunArtefacts, ra
     throw new TributaryError('TRB-INVALID-INPUT', `the run ${id} is a retry of ${spec.retryOf.run} that did not come to its end: retry ${spec.retryOf.run} instead`, { run: id });
   }
   const last = (await retryChain(store, run, spec.target, signal)).at(-1) ?? run;
-  const { objects } = await store.list({ bucket: last.control.bucket, prefix: `${last.control.prefix}failures/`, maxKeys: 1 }, { signal });
-  if (objects.length === 0) {
+  const { bucket, prefix } = last.control;
+  const { objects } = await store.list({ bucket, prefix: `${prefix}failures/`, maxKeys: 1 }, { signal });
+  const report = objects.length === 0 ? null : await reportOf(store, bucket, prefix, signal);
+  // A record may have been written late, of a source that was merged.
+  if (objects.length === 0 || (isComplete(report) && defectiveSources(report) === 0)) {
     throw new TributaryError('TRB-NOTHING-TO-RETRY', last === run ? `no source of the run ${id} failed: there is nothing to retry`
       : `what had failed in the run ${id} was merged by its retry ${last.id}: there is nothing left to retry`, { run: id });
   }

@@ -6,10 +6,13 @@ import type { RunRef } from '../contracts/activities.ts';
 import type { MergeSpec } from '../contracts/merge.ts';
 import { CONTROL_FOLDER } from '../contracts/names.ts';
 import { reportSchema, type Report } from '../contracts/report.ts';
+import { inOrder } from '../core/together.ts';
 import { contentHash, getIfThere } from '../stores/artefacts.ts';
 import { listFolders } from '../stores/list-all.ts';
 import type { ObjectStore } from '../stores/object-store.ts';
 
+/** Runs on a target that are asked about at the same time: there may be thousands of them. */
+export const RUNS_AT_ONCE = 32;
 const SECOND = '20260102T030405Z'.length;
 
 /** A retry as its control data tells of it. */
@@ -27,6 +30,11 @@ export function isComplete(report: Report | null): report is Report {
   return report?.status.startsWith('completed') === true;
 }
 
+/** How many sources a run has not merged, or in part only. */
+export function defectiveSources({ failed, partial }: Report): number {
+  return failed.objects + partial.objects;
+}
+
 /** What a run left as its report, or null. */
 export async function reportOf(store: ObjectStore, bucket: string, control: string, signal: AbortSignal): Promise<Report | null> {
   const bytes = await getIfThere(store, { bucket, key: `${control}report.json` }, { signal });
@@ -34,29 +42,44 @@ export async function reportOf(store: ObjectStore, bucket: string, control: stri
 }
 
 /** The runs that retried the one of this stamp, oldest first. Of those that ended before their end there may be several; one is complete at most. */
-export async function retriesOf(store: ObjectStore, { bucket, prefix }: MergeSpec['target'], stamp: string, signal: AbortSignal): Promise<Retry[]> {
-  const runs = `${prefix}${CONTROL_FOLDER}runs/`;
-  const retries: Retry[] = [];
-  for (const control of await listFolders(store, { bucket, prefix: runs }, { signal })) {
-    const other = control.slice(runs.length, -1);
-    // Stamps begin with the second of the run's start.
-    if (other === stamp || other.slice(0, SECOND) < stamp.slice(0, SECOND)) continue;
-    const text = await getIfThere(store, { bucket, key: `${control}spec.json` }, { signal });
-    if (!text || (JSON.parse(text.toString()) as Partial<MergeSpec>).retryOf?.stamp !== stamp) continue;
-    retries.push({ stamp: other, control, specHash: contentHash(text), report: await reportOf(store, bucket, control, signal) });
-  }
-  return retries;
+export async function retriesOf(store: ObjectStore, target: MergeSpec['target'], stamp: string, signal: AbortSignal): Promise<Retry[]> {
+  return withReports(store, target, await retriesSince(store, target, stamp, signal), stamp, signal);
 }
 
 /** The completed retries after a run, each of the one before it. */
 export async function retryChain(store: ObjectStore, run: RunRef, target: MergeSpec['target'], signal: AbortSignal): Promise<RunRef[]> {
+  const later = await retriesSince(store, target, run.stamp, signal);
   const chain: RunRef[] = [];
   for (let { stamp } = run; ;) {
-    const retry = (await retriesOf(store, target, stamp, signal)).find(({ report }) => isComplete(report));
+    const retry = (await withReports(store, target, later, stamp, signal)).find(({ report }) => isComplete(report));
     if (!retry?.report) return chain;
     chain.push(refOf(run, retry, retry.report));
     ({ stamp } = retry);
   }
+}
+
+interface LaterRetry extends Omit<Retry, 'report'> { readonly of: string }
+
+/** Every retry, of whatever run, that began in the second of this stamp or later. */
+async function retriesSince(store: ObjectStore, { bucket, prefix }: MergeSpec['target'], stamp: string, signal: AbortSignal): Promise<LaterRetry[]> {
+  const runs = `${prefix}${CONTROL_FOLDER}runs/`;
+  // Stamps begin with the second of the run's start.
+  const later = (await listFolders(store, { bucket, prefix: runs }, { signal })).filter((control) => control.slice(runs.length, runs.length + SECOND) >= stamp.slice(0, SECOND));
+  const retries: LaterRetry[] = [];
+  const ask = async (control: string): Promise<LaterRetry | null> => {
+    const text = await getIfThere(store, { bucket, key: `${control}spec.json` }, { signal });
+    const of = text && (JSON.parse(text.toString()) as Partial<MergeSpec>).retryOf?.stamp;
+    return text && of ? { stamp: control.slice(runs.length, -1), control, specHash: contentHash(text), of } : null;
+  };
+  for await (const retry of inOrder(later, RUNS_AT_ONCE, ask)) if (retry) retries.push(retry);
+  return retries;
+}
+
+async function withReports(store: ObjectStore, { bucket }: MergeSpec['target'], retries: readonly LaterRetry[], of: string, signal: AbortSignal): Promise<Retry[]> {
+  const found: Retry[] = [];
+  const ask = async ({ stamp, control, specHash }: LaterRetry): Promise<Retry> => ({ stamp, control, specHash, report: await reportOf(store, bucket, control, signal) });
+  for await (const retry of inOrder(retries.filter((one) => one.of === of && one.stamp !== of), RUNS_AT_ONCE, ask)) found.push(retry);
+  return found;
 }
 
 function refOf({ control, createOnce }: RunRef, { stamp, control: prefix, specHash }: Retry, { run: { id }, time: { started } }: Report): RunRef {

@@ -5,9 +5,9 @@ import { TributaryError } from '../contracts/errors.ts';
 import { MEMO } from '../contracts/names.ts';
 import type { PlanRow } from '../contracts/plan.ts';
 import type { Finding } from '../contracts/report.ts';
+import { heldFailures } from '../pipeline/held-failures.ts';
 import { verifyChunks, type Verified } from '../pipeline/verify-chunks.ts';
 import { verifySources } from '../pipeline/verify-sources.ts';
-import { readFailures } from '../stores/failure-records.ts';
 import type { StoreSession } from '../stores/registry.ts';
 import { boundary } from './boundary.ts';
 import type { ActivityDeps } from './deps.ts';
@@ -78,7 +78,7 @@ async function compareSources(
   if (!run || !last) return { sources: 0, findings: [] };
   const spec = await artefacts.spec(run, signal);
   const { store } = stores.session(spec.source.store, { patience: 'forever' });
-  const records = await readFailures(artefacts.targetSession(last).store, { bucket: last.control.bucket, prefix: `${last.control.prefix}failures/` }, { signal });
+  const records = await heldFailures(artefacts.targetSession(last).store, spec, last.control, signal);
   const retried = new Map<string, PlanRow>();
   for (const retry of runs.slice(1)) for await (const row of plannedRows(artefacts, retry, signal)) retried.set(row[0], row);
   const reasonToSkip = sourceSelection(store, spec, run.stamp);
@@ -86,7 +86,7 @@ async function compareSources(
   let sources = 0;
   const differing = verifySources({
     store, source: spec.source, planned: plannedRows(artefacts, run, signal), retried, signal,
-    failures: new Map([...records.values()].map((record) => [record.uri, record])),
+    failures: new Map(records.map((record) => [record.uri, record])),
     isSource: async (object) => await reasonToSkip(object, signal) === null,
     onProgress: (count) => {
       sources = count;

@@ -61,6 +61,7 @@ export const ERRORS = {
   'TRB-SOURCE-ARCHIVED': permanent(EXIT.sourcesFailed, 'Restore the source from its archive class first, or exclude it.'),
   'TRB-SOURCE-CORRUPT': permanent(EXIT.sourcesFailed, 'The data is damaged or cut off; `keep` of its record says how much of it was merged. Mend it, then retry.'),
   'TRB-SOURCE-ENCODING': permanent(EXIT.sourcesFailed, 'This compression is not supported; merge it as it is with compression.input none, or exclude it.'),
+  'TRB-SOURCE-KEY': permanent(EXIT.sourcesFailed, 'The chunk of its directory would have a key of more than 1,024 bytes; merge it to a target with a shorter prefix.'),
   'TRB-SOURCE-REST': permanent(EXIT.sourcesFailed, 'A part of it is on the target already, and where the rest begins cannot be told; merge what is missing on its own.'),
   'TRB-NOTHING-TO-RETRY': permanent(EXIT.usage, 'Nothing has to be done; `tributary failures` lists what failed in a run.'),
   'TRB-RETRY-UNFINISHED': permanent(EXIT.conflict, 'Delete the chunks and the control data of that retry: they hold nothing else. Then retry again.'),

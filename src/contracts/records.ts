@@ -21,6 +21,8 @@ export const chunkRow = z.strictObject({
   /** `[plan row, offset]` of its first byte and of the byte after its last. */
   start: z.tuple([whole, whole]),
   end: z.tuple([whole, whole]),
+  /** `[plan row, bytes kept]` of the sources in it that are not whole, ascending: the failure records that it was made under. Rows of old versions do not say. */
+  defects: z.array(z.tuple([whole, whole])).optional(),
 });
 export type ChunkRow = z.infer<typeof chunkRow>;
 

@@ -1,39 +1,51 @@
 /** Arithmetic on what ended in a stretch of a batch. Values are immutable: positions share them. */
 import type { Tally } from '../contracts/tally.ts';
 
-/** Sources by outcome: how many, their listed bytes, and of partial ones the bytes that were kept; and error counts by code. */
+/** The sources that are not whole, the last one first, and how many bytes of each are kept. */
+export interface Defects { readonly row: number; readonly keep: number; readonly before: Defects | null }
+
+/** Sources by outcome: how many, their listed bytes, and of partial ones the bytes that were kept; error counts by code; and which are not whole. */
 export interface Ended {
   readonly done: readonly [objects: number, bytes: number];
   readonly partial: readonly [objects: number, bytes: number, kept: number];
   readonly failed: readonly [objects: number, bytes: number];
   readonly errors: Readonly<Record<string, number>>;
+  readonly defects: Defects | null;
 }
 
 /** Why a source is not whole: what its failure record says. */
-export interface Defect { readonly outcome: 'partial' | 'failed'; readonly code: string; readonly keep: number }
+export interface Defect { readonly row: number; readonly outcome: 'partial' | 'failed'; readonly code: string; readonly keep: number }
 
-export const NOTHING_ENDED: Ended = { done: [0, 0], partial: [0, 0, 0], failed: [0, 0], errors: {} };
+export const NOTHING_ENDED: Ended = { done: [0, 0], partial: [0, 0, 0], failed: [0, 0], errors: {}, defects: null };
 
 /** `ended` and one source more. */
 export function withSource(ended: Ended, sizeBytes: number, defect: Defect | null): Ended {
   if (!defect) return { ...ended, done: [ended.done[0] + 1, ended.done[1] + sizeBytes] };
   const errors = { ...ended.errors, [defect.code]: (ended.errors[defect.code] ?? 0) + 1 };
-  if (defect.outcome === 'failed') return { ...ended, failed: [ended.failed[0] + 1, ended.failed[1] + sizeBytes], errors };
+  const defects = { row: defect.row, keep: defect.keep, before: ended.defects };
+  if (defect.outcome === 'failed') return { ...ended, failed: [ended.failed[0] + 1, ended.failed[1] + sizeBytes], errors, defects };
   const [objects, bytes, kept] = ended.partial;
-  return { ...ended, partial: [objects + 1, bytes + sizeBytes, kept + defect.keep], errors };
+  return { ...ended, partial: [objects + 1, bytes + sizeBytes, kept + defect.keep], errors, defects };
 }
 
-/** The sum of two stretches that do not overlap. */
+/** `[row, keep]` of the sources that are not whole and ended after `start`, which `ended` goes on from, in order. */
+export function defectsSince(start: Ended, ended: Ended): [row: number, keep: number][] {
+  const found: [number, number][] = [];
+  for (let last = ended.defects; last !== null && last !== start.defects; last = last.before) found.push([last.row, last.keep]);
+  return found.reverse();
+}
+
+/** The sum of two stretches, of which the second follows the first. */
 export function addEnded(a: Ended, b: Ended): Ended {
-  return combine(a, b, 1);
+  return { ...combine(a, b, 1), defects: defectsSince(NOTHING_ENDED, b).reduce<Defects | null>((before, [row, keep]) => ({ row, keep, before }), a.defects) };
 }
 
 /** What ended in `a` and not in `b`, which is a start of it. */
-export function subtractEnded(a: Ended, b: Ended): Ended {
+export function subtractEnded(a: Ended, b: Ended): Omit<Ended, 'defects'> {
   return combine(a, b, -1);
 }
 
-function combine(a: Ended, b: Ended, sign: 1 | -1): Ended {
+function combine(a: Ended, b: Ended, sign: 1 | -1): Omit<Ended, 'defects'> {
   let errors = a.errors;
   for (const [code, count] of Object.entries(b.errors)) {
     const { [code]: before = 0, ...others } = errors;

@@ -53,7 +53,7 @@ export function chunkKey(targetPrefix: string, directory: string, stamp: string,
   return `${targetPrefix}${directory}${chunkName(stamp, chunk, extension)}`;
 }
 
-/** Whether S3 would refuse the key for its length. A target prefix that is longer than the source's can bring that about. */
+/** Whether S3 would refuse the key for its length. A target prefix that is longer than the source's can bring that about, and a long directory. */
 export function isKeyTooLong(key: string): boolean {
   return Buffer.byteLength(key) > MAX_KEY_BYTES;
 }

@@ -8,17 +8,19 @@
  *     A failure raises all of them at once; an upload that is gone the first two, since parts may wait for it; an interruption all, with
  *     a grace between; a deadline, a stalled group, and a restart for another reason only the first. Of restarts and failures the one
  *     counts that raises the most: chunks wait for one another's parts, and would for ever for those of a chunk whose failure went unheard.
+ * A4. A deadline ends no attempt before its cursor has moved from where the call began: under a low limit the next call would read the same bytes again, for ever.
  */
 import pLimit, { type LimitFunction } from 'p-limit';
 import type { MergeCursor, OpenChunk, Position } from '../contracts/cursor.ts';
 import { TributaryError } from '../contracts/errors.ts';
 import { subtractRequests } from '../contracts/tally.ts';
 import { NOTHING_ENDED, type Ended } from '../core/ended.ts';
-import { chunkKey } from '../core/names.ts';
+import { chunkKey, isKeyTooLong } from '../core/names.ts';
 import { orAborted } from '../core/or-aborted.ts';
 import { adoptChunks } from './adopt.ts';
 import { denseSlots, slotsPerCall } from './call-slots.ts';
 import { ChunkWriter, type ChunkWriterOptions } from './chunk-writer.ts';
+import { hasMoved } from './cursor-moved.ts';
 import { Cutter } from './cutter.ts';
 import { Ledger } from './ledger.ts';
 import { countsOf, type Counts, type MergeBatchOptions } from './merge-options.ts';
@@ -45,6 +47,8 @@ const NEWLINE = Uint8Array.of(0x0a);
 
 export interface AttemptStart {
   readonly from: MergeCursor;
+  /** Where the call began. */
+  readonly began: MergeCursor;
   /** What the sessions had counted when `from` was made. */
   readonly before: Counts;
   /** Whether earlier attempts may have left uploads. */
@@ -65,6 +69,7 @@ export interface AttemptEnd {
 export class BatchAttempt {
   readonly #options: MergeBatchOptions;
   readonly #from: MergeCursor;
+  readonly #began: MergeCursor;
   readonly #without: OpenChunk | null;
   readonly #untilGroup: number;
   readonly #ledger: Ledger;
@@ -85,14 +90,16 @@ export class BatchAttempt {
   #failure: { readonly error: unknown } | null = null;
   #restart: Restart | null = null;
   #isRead = false;
+  #isDue = false;
   #indexing: Promise<void> = Promise.resolve();
   #isIndexing = false;
   #wake: (() => void) | null = null;
 
-  constructor(options: MergeBatchOptions, { from, before, resumes, without, left }: AttemptStart) {
+  constructor(options: MergeBatchOptions, { from, began, before, resumes, without, left }: AttemptStart) {
     const { spec, batch, target, slab, limits, untilGroup } = options;
     this.#options = options;
     this.#from = from;
+    this.#began = began;
     this.#without = without;
     this.#untilGroup = untilGroup ?? batch.groups.length;
     // What lies behind belongs to another call, which carries it on.
@@ -120,7 +127,7 @@ export class BatchAttempt {
     const { slab, spec, interrupt, deadline } = this.#options;
     const once = { once: true, signal: this.#over.signal };
     interrupt.addEventListener('abort', () => { void this.#interrupted(); }, once);
-    deadline.addEventListener('abort', () => { if (!this.#reader?.isDecoding) this.#halt.abort(new Error('the call has reached its time')); }, once);
+    deadline.addEventListener('abort', () => { this.#haltWhereDue(); }, once);
     const ticking = this.#tick().catch((error: unknown) => { this.#fail(error); });
     let reservation: Reservation | null = null;
     try {
@@ -143,9 +150,10 @@ export class BatchAttempt {
   }
 
   async #read(reservation: Reservation): Promise<void> {
-    const { spec, batch, plan, records, limits, source, slab, onError, deadline, maySplit, clock } = this.#options;
+    const { spec, batch, plan, records, limits, source, slab, onError, maySplit, clock } = this.#options;
     const halt = this.#halt.signal;
-    const reading = { spec, batch, plan, records: await records.failures(this.#cutOff.signal) };
+    const isWritable = (group: number): boolean => !isKeyTooLong(this.#object(group, 0).key);
+    const reading = { spec, batch, plan, isWritable, records: await records.failures(this.#cutOff.signal) };
     const adopted = await adoptChunks(reading, this.#ahead, (group, chunk) => this.#object(group, chunk), this.#opener, this.#without);
     this.#ahead = adopted.map(({ open }) => open);
     halt.throwIfAborted();
@@ -158,7 +166,7 @@ export class BatchAttempt {
     const packer = new Packer(reservation, halt);
     this.#packer = packer;
     this.#reader = new Reader({
-      source: spec.source, store: source.store, records, prefetch, cutter: this.#cutter, packer, onError, deadline, halt, cutOff: this.#cutOff.signal,
+      source: spec.source, store: source.store, records, prefetch, cutter: this.#cutter, packer, onError, isDue: () => this.#mayEnd(), halt, cutOff: this.#cutOff.signal,
     });
     if (maySplit) this.#stall = new StallWatch(prefetch, source, limits, clock);
     try {
@@ -238,6 +246,17 @@ export class BatchAttempt {
     for (const end of ends.slice(0, raised)) end.abort(new Error('the attempt ended', { cause: error }));
   }
 
+  /** Whether the deadline has passed, and the cursor moved (A4). */
+  #mayEnd(): boolean {
+    if (!this.#isDue && this.#options.deadline.aborted) this.#isDue = hasMoved(this.#began, this.#cursor());
+    return this.#isDue;
+  }
+
+  /** A compressed source is read to its end first: then the reader returns by itself. */
+  #haltWhereDue(): void {
+    if (this.#mayEnd() && !this.#reader?.isDecoding) this.#halt.abort(new Error('the call has reached its time'));
+  }
+
   #cursor(): MergeCursor {
     const done = this.#isRead && this.#ledger.size === 0 && !this.#restart;
     return this.#ledger.cursor(this.#cutter.point, done, this.#ahead);
@@ -251,6 +270,7 @@ export class BatchAttempt {
       await orAborted(clock.sleep(CHECKPOINT_INTERVAL_MS, this.#over.signal), this.#over.signal).catch(() => undefined);
       if (this.#over.signal.aborted) return;
       if (!this.#isIndexing) void this.#writeIndex().catch((error: unknown) => { this.#fail(error); });
+      this.#haltWhereDue();
       const group = this.#stall?.look() ?? null;
       if (group !== null && group + 1 < this.#untilGroup && group + 1 < batch.groups.length) {
         this.#stalledAtGroup = group;

@@ -6,13 +6,13 @@ import { chunkRow, type ChunkRow } from '../contracts/records.ts';
 import type { ObjectStore } from '../stores/object-store.ts';
 import type { ControlFolder } from './run-records.ts';
 
-/** Yields every row, batch by batch, in the order of groups and chunks within each. @throws TRB-PLAN-LOST for a row that cannot be read */
-export async function* chunkIndex(store: ObjectStore, { bucket, prefix }: ControlFolder, signal: AbortSignal): AsyncGenerator<ChunkRow> {
+/** Yields every row, batch by batch, in the order of groups and chunks within each. @param batch folder of the one whose rows are wanted; default: all. @throws TRB-PLAN-LOST for a row that cannot be read */
+export async function* chunkIndex(store: ObjectStore, { bucket, prefix }: ControlFolder, signal: AbortSignal, batch = ''): AsyncGenerator<ChunkRow> {
   const root = `${prefix}chunks/`;
   let folder = '';
   let last: { group: number; chunk: number } = { group: -1, chunk: -1 };
   for (let continuationToken: string | undefined; ;) {
-    const page = await store.list({ bucket, prefix: root, continuationToken }, { signal });
+    const page = await store.list({ bucket, prefix: `${root}${batch}`, continuationToken }, { signal });
     for (const { key } of page.objects) {
       const ofBatch = key.slice(root.length, key.lastIndexOf('/'));
       if (ofBatch !== folder) {

@@ -10,7 +10,7 @@
 import type { MergeCursor, OpenChunk, Position } from '../contracts/cursor.ts';
 import type { ChunkRow } from '../contracts/records.ts';
 import { addRequests, type Requests, type Tally } from '../contracts/tally.ts';
-import { tallyWithEnded, type Ended } from '../core/ended.ts';
+import { defectsSince, tallyWithEnded, type Ended } from '../core/ended.ts';
 import type { ChunkWriter } from './chunk-writer.ts';
 
 const CURSOR_BYTES = 1024;
@@ -69,11 +69,11 @@ export class Ledger {
   /** Rows of the published chunks that no unpublished one precedes. They stay until `indexed`. */
   publishedRows(): ChunkRow[] {
     const rows: ChunkRow[] = [];
-    for (const { published, mark: { at, lines, bytes }, options: { group, chunk, object, start } } of this.#chunks) {
+    for (const { published, mark: { at, lines, bytes, ended }, options: { group, chunk, object, start, endedAtStart } } of this.#chunks) {
       if (!published) break;
       rows.push({
         key: object.key, group, dir: this.#options.dirOf(group), chunk, lines, bytes, crc32: published.crc32, etag: published.etag,
-        start: [start.row, start.offset], end: [at.row, at.offset],
+        start: [start.row, start.offset], end: [at.row, at.offset], defects: defectsSince(endedAtStart, ended),
       });
     }
     return rows;

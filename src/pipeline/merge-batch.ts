@@ -3,6 +3,7 @@ import type { MergeCursor } from '../contracts/cursor.ts';
 import { TributaryError } from '../contracts/errors.ts';
 import type { Tally } from '../contracts/tally.ts';
 import { BatchAttempt, type AttemptEnd, type AttemptStart } from './attempt.ts';
+import { hasMoved } from './cursor-moved.ts';
 import { countsOf, type MergeBatchOptions, type MergeBatchResult } from './merge-options.ts';
 import type { ChunkObject } from './publish.ts';
 import { comparePositions } from './reading-list.ts';
@@ -19,15 +20,15 @@ export async function mergeBatch(options: MergeBatchOptions, cursor: MergeCursor
   const { deadline, interrupt, recovering } = options;
   const left = new Map<string, ChunkObject>();
   let from = cursor;
-  let start: Omit<AttemptStart, 'from'> = { before: countsOf(options), resumes: recovering || from.open.length > 0 || from.tally.requests.list > 0, without: null, left };
+  let start: Omit<AttemptStart, 'from'> = { began: cursor, before: countsOf(options), resumes: recovering || from.open.length > 0 || from.tally.requests.list > 0, without: null, left };
   let fruitless = 0;
-  while (!from.done && !deadline.aborted && !interrupt.aborted) {
+  while (!from.done && !interrupt.aborted && !(deadline.aborted && hasMoved(cursor, from))) {
     const { cursor: reached, restart, stalledAtGroup }: AttemptEnd = await new BatchAttempt(options, { ...start, from }).run();
     if (!restart) return { cursor: reached, stalledAtGroup };
     fruitless = restart.kind === 'upload' && comparePositions(reached.low, from.low) === 0 ? fruitless + 1 : 0;
     if (fruitless === FRUITLESS_ATTEMPTS) throw new TributaryError('TRB-STORE-FAULT', `${restart.message}, again and again`);
     from = reached;
-    start = { before: countsOf(options), resumes: true, without: restart.without, left };
+    start = { began: cursor, before: countsOf(options), resumes: true, without: restart.without, left };
   }
   return { cursor: from, stalledAtGroup: null };
 }

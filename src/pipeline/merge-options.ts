@@ -28,7 +28,7 @@ export interface MergeBatchOptions {
   readonly untilGroup: number | null;
   /** Whether to return early where a group holds up those behind it. */
   readonly maySplit: boolean;
-  /** When to return although there is more to do. */
+  /** When to return although there is more to do: at once, or as soon as the cursor has moved from where the call began. */
   readonly deadline: AbortSignal;
   /** Cancel, pause or shutdown: return soon. */
   readonly interrupt: AbortSignal;

@@ -358,8 +358,8 @@ function whatCame(piece: Piece, error: unknown): Arrival | { readonly error: unk
 }
 
 /** Up to where the stored bytes of a stretch are read. A compressed source can only be decoded from its beginning, and is read whole. */
-function lastByte({ from, to, sizeBytes, record, rest }: SourceStretch, encoding: Encoding): number {
-  if (rest?.refused !== undefined || record?.outcome === 'failed' || encoding === 'unsupported') return 0;
+function lastByte({ from, to, sizeBytes, record, rest, isWritable }: SourceStretch, encoding: Encoding): number {
+  if (!isWritable || rest?.refused !== undefined || record?.outcome === 'failed' || encoding === 'unsupported') return 0;
   if (encoding === 'plain') return Math.min(to ?? sizeBytes, sizeBytes);
   return to !== null && to <= from ? 0 : sizeBytes;
 }

@@ -30,8 +30,8 @@ export interface ReaderOptions {
   readonly cutter: Cutter;
   readonly packer: Packer;
   readonly onError: 'continue' | 'stop';
-  /** When to return although there is more to read. A compressed source is read to its end first: the next call would have to decode it from its start. */
-  readonly deadline: AbortSignal;
+  /** Whether to return although there is more to read. A compressed source is read to its end first: the next call would have to decode it from its start. */
+  readonly isDue: () => boolean;
   /** Ends the reading. */
   readonly halt: AbortSignal;
   /** Ends the writing of records: later than `halt`. */
@@ -65,15 +65,15 @@ export class Reader {
   }
 
   /**
-   * Reads until the end, or the deadline.
+   * Reads until the end, or until it is due.
    * @returns whether everything was read
    * @throws Restart; the reason of `halt`; what the prefetch and the cutter's ports throw
    */
   async run(): Promise<boolean> {
-    const { prefetch, deadline } = this.#options;
+    const { prefetch, isDue } = this.#options;
     try {
       for (;;) {
-        if (deadline.aborted && !this.#decoding) return false;
+        if (!this.#decoding && isDue()) return false;
         const event = prefetch.take() ?? await prefetch.next();
         if (event === null) return true;
         const delay = this.#take(event);
@@ -102,6 +102,7 @@ export class Reader {
     if (record && onError === 'stop') throw new TributaryError(isErrorCode(record.code) ? record.code : 'TRB-SOURCE-CORRUPT', record.reason, this.#where());
     cutter.begin(stretch, firstOffset);
     if (encoding !== 'plain') this.#options.packer.packSmall();
+    if (!stretch.isWritable) return this.#broken(new TributaryError('TRB-SOURCE-KEY', `${this.#uri()} would be in a chunk whose key is longer than 1,024 bytes`, this.#where()));
     if (stretch.rest?.refused !== undefined) return this.#broken(new TributaryError('TRB-SOURCE-REST', `${this.#uri()} ${stretch.rest.refused}`, this.#where()));
     if (record?.outcome === 'failed' || encoding === 'plain') return undefined;
     if (encoding === 'unsupported') return this.#broken(new TributaryError('TRB-SOURCE-ENCODING', `${this.#uri()} is compressed in a way that is not supported`, this.#where()));

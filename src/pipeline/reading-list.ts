@@ -28,6 +28,8 @@ export interface SourceStretch {
   readonly record: FailureRecord | null;
   /** Of a source whose beginning another run has merged. */
   readonly rest: PlanRest | null;
+  /** Whether the chunks of its group can be written. Where they cannot, nothing of it is read. */
+  readonly isWritable: boolean;
 }
 
 /** The reading goes on at an open upload: everything up to its position is acknowledged. */
@@ -46,6 +48,7 @@ export interface ReadingOptions {
   readonly plan: PlanReader;
   /** By plan row. */
   readonly records: ReadonlyMap<number, FailureRecord>;
+  readonly isWritable: (group: number) => boolean;
 }
 
 export interface ReadingListOptions extends ReadingOptions {
@@ -82,6 +85,7 @@ export async function endedBetween(options: ReadingOptions, start: Position, at:
 async function* stretches(options: ReadingListOptions, from: Position, until: Position | null): AsyncGenerator<readonly SourceStretch[]> {
   const lastGroup = until ? until.group : options.untilGroup - 1;
   for (let group = from.group; group <= lastGroup; group += 1) {
+    const isWritable = options.isWritable(group);
     for await (const rows of rowsOf(options, group, group === from.group ? from.row : 0)) {
       const found: SourceStretch[] = [];
       for (const { row, source: [key, sizeBytes, etag, , rest] } of rows) {
@@ -91,7 +95,7 @@ async function* stretches(options: ReadingListOptions, from: Position, until: Po
         const ends = !isLast;
         if (isLast && (row > until.row || until.offset <= startOffset)) break;
         const to = isLast ? until.offset : record ? record.keep : null;
-        found.push({ kind: 'stretch', group, row, key, sizeBytes, etag, from: startOffset, to, ends, record, rest: rest ?? null });
+        found.push({ kind: 'stretch', group, row, key, sizeBytes, etag, from: startOffset, to, ends, record, rest: rest ?? null, isWritable });
         if (isLast) break;
       }
       yield found;

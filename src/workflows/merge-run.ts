@@ -47,7 +47,7 @@ async function planOnly(state: RunState, resolved: ResolvedRun): Promise<PlanRep
 
 /** The run with what the check of both sides found out. */
 async function checked(resolved: ResolvedRun): Promise<ResolvedRun> {
-  const run = await callsOf(resolved).short.checkAccess({ run: resolved.run, spec: resolved.spec });
+  const run = await callsOf(resolved).walking.checkAccess({ run: resolved.run, spec: resolved.spec });
   upsertMemo({ [MEMO.run]: run });
   return { ...resolved, run };
 }

@@ -1,4 +1,5 @@
 /** Groups that are larger than anything one call does: each call ends on its time, in the middle of whatever it was at, and the next goes on. */
+import { gzipSync } from 'node:zlib';
 import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
 import type { MergeCursor } from '../../../src/contracts/cursor.ts';
@@ -41,6 +42,26 @@ describe('calls that end on their time', () => {
     expect(counts.slice(0, -1).every((count) => count === lines)).toBe(true);
     expect(counts).toHaveLength(Math.ceil(12_000 / lines));
     expect(rig.store.openUploads()).toEqual([]);
+  });
+
+  it.each([
+    ['plain sources', (bytes: Buffer): Buffer => bytes, ''],
+    ['compressed sources', (bytes: Buffer): Buffer => gzipSync(bytes), '.gz'],
+  ])('come to an end of %s also where a call has less time than its first chunk takes', async (_what, store, suffix) => {
+    const contents = Array.from({ length: 100 }, (_unused, at) => [`dir/${String(at).padStart(4, '0')}.log${suffix}`, Buffer.from(`${at}\n`.repeat(30))] as const);
+    const { rig, cursors } = await mergeInCalls({ sources: new Map(contents.map(([key, bytes]) => [key, store(bytes)])), chunk: { lines: 1000 }, partBytes: 1e6 }, () => 10);
+    expect(await checkBatch(rig, cursors.at(-1)!, { decoded: new Map(contents) })).toEqual([]);
+    // Once it has moved, a call ends as before.
+    expect(cursors.length).toBeGreaterThan(1);
+  });
+
+  it('come to an end where a chunk has to be written again because of a source that broke', async () => {
+    const decoded = new Map(Array.from({ length: 20 }, (_, at) => [`dir/${String(at).padStart(4, '0')}.log`, Buffer.from(`${'x'.repeat(99)}\n`.repeat(10))]));
+    const broken = 'dir/0009.log.gz';
+    const whole = gzipSync(Buffer.from(`${'a line that is sent in part'.repeat(90)}\n`.repeat(3)));
+    const { rig, cursors } = await mergeInCalls({ sources: new Map([...decoded, [broken, whole.subarray(0, -9)]]), chunk: { lines: 1000 }, partBytes: 1500 }, () => 4);
+    expect(cursors.at(-1)!.done).toBe(true);
+    expect(rig.failures()).toHaveLength(1);
   });
 
   it('give what a single call gives, whatever they were at; no part is sent twice', async () => {

@@ -371,3 +371,13 @@ describe('failures', () => {
     expect(checkRequests(rig)).toEqual([]);
   });
 });
+
+it('sources whose chunk would have a key of more than 1,024 bytes are failed and not read, and the rest is merged', async () => {
+  const dir = `${'d'.repeat(250)}/`.repeat(4);
+  const decoded = new Map([['a/1.log', Buffer.from('1\n')], ['z/1.log', Buffer.from('3\n')]]);
+  const rig = createRig({ sources: new Map([...decoded, [`${dir}x.log`, Buffer.from('2\n')], [`${dir}y.log.gz`, gzipSync('2\n')]]) });
+  const cursor = await rig.finish();
+  expect(await checkBatch(rig, cursor, { decoded, outcomes: new Map([[`${dir}x.log`, 'failed'], [`${dir}y.log.gz`, 'failed']]) })).toEqual([]);
+  expect(rig.failures().map(({ uri, code, outcome }) => [uri, code, outcome])).toEqual(['x.log', 'y.log.gz'].map((name) => [`s3://logs/in/${dir}${name}`, 'TRB-SOURCE-KEY', 'failed']));
+  expect(cursor.tally.requests.get).toBe(2);
+});

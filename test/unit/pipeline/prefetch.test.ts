@@ -23,7 +23,7 @@ const store = {
 } as unknown as ObjectStore;
 
 function source(row: number, sizeBytes: number): SourceStretch {
-  return { kind: 'stretch', group: 0, row, key: `k${row}`, sizeBytes, etag: '"e"', from: 0, to: null, ends: true, record: null, rest: null };
+  return { kind: 'stretch', group: 0, row, key: `k${row}`, sizeBytes, etag: '"e"', from: 0, to: null, ends: true, record: null, rest: null, isWritable: true };
 }
 
 async function start(sources: readonly SourceStretch[], { slots = 8, downloads = 25 } = {}): Promise<void> {
