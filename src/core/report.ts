@@ -55,7 +55,7 @@ export function buildReport(input: WriteReportInput, facts: ReportFacts): Report
     control: formatS3Uri(run.control),
   };
   const uncounted = report.chunks.count - tally.chunks;
-  const notes = [...facts.notes, ...(uncounted > 0 ? [uncountedNote(uncounted)] : []), ...reconciles(report).map((equation) => `The figures do not reconcile: ${equation}.`)];
+  const notes = [...facts.notes, ...ownOutputNotes(report), ...(uncounted > 0 ? [uncountedNote(uncounted)] : []), ...reconciles(report).map((equation) => `The figures do not reconcile: ${equation}.`)];
   return notes.length > 0 ? { ...report, notes } : report;
 }
 
@@ -65,6 +65,13 @@ function errorsOf({ tally, failure }: WriteReportInput, examples: ReportFacts['e
     .map(([code, count]) => ({ code, count, example: { ...examples[code] } }));
   if (failure && !Object.hasOwn(tally.errors, failure.code)) errors.push({ code: failure.code, count: 1, example: { ...failure.facts } });
   return errors;
+}
+
+/** Where a compaction in place is repeated, its chunks are met each time; elsewhere somebody may take them for merged. */
+function ownOutputNotes({ source, target, skipped: { reasons } }: Report): string[] {
+  const chunks = reasons['own-output'] ?? 0;
+  if (chunks === 0 || target.startsWith(source) || source.startsWith(target)) return [];
+  return [`${chunks} of the skipped objects are chunks of earlier merges, whose sources lie under ${source} too (own-output). Where those sources were deleted since, the chunks hold the only copy, and it is not in the target.`];
 }
 
 function uncountedNote(chunks: number): string {

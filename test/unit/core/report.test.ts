@@ -36,6 +36,13 @@ describe('buildReport', () => {
     expect(report.notes).toBeUndefined();
   });
 
+  it('notes where chunks of earlier merges were left out of another target, which may be the only copy of what they hold', () => {
+    const withChunks = { ...planned, skipped: { 'own-output': { objects: 2, bytes: 100 } } };
+    expect(buildReport(inputOf({ planned: withChunks }), facts).notes).toEqual([expect.stringMatching(/^2 of the skipped objects are chunks .* s3:\/\/logs\/ too .* only copy/)]);
+    expect(buildReport(inputOf({ planned: withChunks, target: 's3://logs/' }), facts).notes).toBeUndefined();
+    expect(buildReport(inputOf({ planned: withChunks, target: 's3://logs/merged/' }), facts).notes).toBeUndefined();
+  });
+
   it('says which sources failed, the most frequent code first', () => {
     const tally = tallyOf({
       doneObjects: 4, doneBytes: 500, partialObjects: 1, partialBytes: 100, failedObjects: 3, failedBytes: 300, lines: 7,
