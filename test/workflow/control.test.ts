@@ -207,6 +207,27 @@ describe('setLimits', () => {
     expect(fakes.of('mergeChunks').map(({ limits }) => limits.downloads)).toEqual([null, 2]);
   });
 
+  it('while the run is being resolved holds over the limits that the run has, and is answered with both', async () => {
+    const reached = createGate();
+    const resolve = createGate();
+    const well = createFakes([1]).activities;
+    const fakes = createFakes([1], { resolveSpec: async (input) => {
+      reached.open();
+      await resolve.opened;
+      return well.resolveSpec(input);
+    } });
+    await rig().serve(fakes, async () => {
+      const run = await rig().start('limits-at-start', { limits: { requestsPerSecond: 50, downloads: 7 } });
+      await reached.opened;
+      const answer = run.executeUpdate<Limits, [unknown]>('setLimits', { args: [{ bytesPerSecond: '1MiB', downloads: 3 }] });
+      await until(() => run.fetchHistory(), ({ events }) => events!.some(({ workflowExecutionUpdateAcceptedEventAttributes: accepted }) => accepted));
+      resolve.open();
+      expect(await answer).toMatchObject({ bytesPerSecond: 2 ** 20, downloads: 3, requestsPerSecond: 50, parallelGroups: 8 });
+      expect(await run.result()).toMatchObject({ status: 'completed' });
+    });
+    expect(fakes.of('mergeChunks')).toMatchObject([{ limits: { bytesPerSecond: 2 ** 20, downloads: 3, requestsPerSecond: 50 } }]);
+  });
+
   it('refuses what makes no sense, and the run goes on as before', async () => {
     const fakes = createFakes([1], { mergeChunks: interruptedOnce });
     await rig().serve(fakes, async () => {
