@@ -143,8 +143,9 @@ export class Control {
       // The worker died first: at its heartbeat timeout the call ends with what it had heartbeated last.
       const { cause } = error;
       if (cause instanceof TimeoutFailure) return lastKnown(cause.lastHeartbeatDetails);
-      if (cause instanceof ApplicationFailure && cause.type === 'WorkerShutdown') return lastKnown(cause.details?.[0]);
-      throw error;
+      if (!(cause instanceof ApplicationFailure) || cause.nonRetryable) throw error;
+      // The next attempt would have gone on, but there is none once a cancel was asked for.
+      return lastKnown(cause.details?.[cause.type === 'WorkerShutdown' ? 0 : 1]);
     } finally {
       this.#scopes.delete(scope);
       this.#sayStopped();
