@@ -2,7 +2,7 @@
 import { describe, expect, it } from '@jest/globals';
 import type { WorkflowHandle } from '@temporalio/client';
 import { Context } from '@temporalio/activity';
-import { ApplicationFailure } from '@temporalio/common';
+import { ApplicationFailure, CancelledFailure } from '@temporalio/common';
 import type { MergeChunksInput, MergeChunksResult } from '../../src/contracts/activities.ts';
 import type { Limits } from '../../src/contracts/limits.ts';
 import type { BranchProgress, Progress } from '../../src/contracts/progress.ts';
@@ -132,6 +132,41 @@ describe('pause and resume', () => {
       died.open();
     });
     expect(fakes.of('mergeChunks').map((input) => ({ lines: linesAt(input), recovering: input.recovering }))).toEqual([{ lines: 0, recovering: false }, { lines: 42, recovering: true }]);
+  });
+
+  it('go on from what a call tells with its cancellation, where that comes before it begins', async () => {
+    const fakes = createFakes([1], { mergeChunks: async (input) => {
+      if (input.cursor !== null) return mergedBatch(linesAt(input) + 1);
+      await untilInterrupted(cursorAfter(42));
+      throw new CancelledFailure('CANCELLED', [cursorAfter(42)]);
+    } });
+    await rig().serve(fakes, async () => {
+      const run = await rig().start('cancelled-call');
+      await until(() => fakes.of('mergeChunks').length, (calls) => calls === 1);
+      await run.signal('pause');
+      await inState(run, 'paused');
+      await run.signal('resume');
+      await until(() => fakes.of('mergeChunks').length, (calls) => calls === 2);
+      // Uploads may be left which the cursor does not name.
+      expect(fakes.of('mergeChunks').map((input) => ({ lines: linesAt(input), recovering: input.recovering }))).toEqual([{ lines: 0, recovering: false }, { lines: 42, recovering: true }]);
+      expect(await run.result()).toMatchObject({ status: 'completed', lines: 43 });
+    });
+  });
+
+  it('begin again where a call did whose next attempt waits: what the one before had told the server has forgotten', async () => {
+    const fakes = createFakes([1], { mergeChunks: async (input) => {
+      if (fakes.of('mergeChunks').length > 1) return mergedBatch(linesAt(input) + 1);
+      throw ApplicationFailure.create({ type: 'WorkerShutdown', message: 'the worker stops', nextRetryDelay: '60s', details: [cursorAfter(42)] });
+    } });
+    await rig().serve(fakes, async () => {
+      const run = await rig().start('waits-in-pause');
+      await until(async () => (await rig().client.workflow.getHandle(callsIn(fakes)[0] ?? 'none').describe().catch(() => null))?.raw.pendingActivities?.[0]?.attempt, (attempt) => attempt === 2);
+      await run.signal('pause');
+      await inState(run, 'paused');
+      await run.signal('resume');
+      expect(await run.result()).toMatchObject({ status: 'completed', lines: 1 });
+    });
+    expect(fakes.of('mergeChunks').map((input) => ({ lines: linesAt(input), recovering: input.recovering }))).toEqual([{ lines: 0, recovering: false }, { lines: 0, recovering: true }]);
   });
 
   it('go on where a call fails in a way that passes, just as it is interrupted: the server does not retry it then', async () => {
