@@ -1,6 +1,7 @@
 /** `mergeRun`: the root of a merge. PLAN freezes what is read, WRITE merges it, VERIFY looks at what is there, REPORT says so. */
 import { CancellationScope, log, ParentClosePolicy, startChild, upsertMemo, workflowInfo } from '@temporalio/workflow';
 import type { PlanPageResult, ResolvedRun, SealedPlanRef, VerifyPageResult } from '../contracts/activities.ts';
+import type { Limits } from '../contracts/limits.ts';
 import { MEMO } from '../contracts/names.ts';
 import type { PlanTotals } from '../contracts/plan.ts';
 import type { PlanReport, Report } from '../contracts/report.ts';
@@ -104,9 +105,16 @@ async function write(state: RunState, run: ResolvedRun, plan: SealedPlanRef): Pr
     await runBatches(control, { ...common, page: 0, batches: onlyPage, summaries: plan.summaries }, state.batches, () => { state.show(); });
     return;
   }
-  const share = (limits: typeof control.limits): typeof limits => ({ ...limits, parallelGroups: Math.max(1, Math.ceil(limits.parallelGroups / PAGES_IN_FLIGHT)) });
-  await bounded(plan.workPages.length, () => PAGES_IN_FLIGHT, () => control.mayGoOn(), async (page) => {
+  const underWay: number[] = [];
+  const shareOf = (page: number) => (limits: Limits): Limits => {
+    // Together they may do what the run may: of an odd number the first has one more, and of a single one the second has nothing.
+    const behind = PAGES_IN_FLIGHT - 1 - underWay.indexOf(page);
+    return { ...limits, parallelGroups: Math.floor((limits.parallelGroups + behind) / PAGES_IN_FLIGHT) };
+  };
+  await bounded(plan.workPages.length, () => Math.min(PAGES_IN_FLIGHT, control.limits.parallelGroups), () => control.mayGoOn(), async (page) => {
     const batches = plan.workPages[page] ?? 0;
+    const share = shareOf(page);
+    underWay.push(page);
     try {
       const tally = await control.withChild(() => startChild(mergePage, {
         workflowId: pageId(page), args: [{ ...common, page, batches, limits: share(control.limits) }],
@@ -118,6 +126,9 @@ async function write(state: RunState, run: ResolvedRun, plan: SealedPlanRef): Pr
       state.batches.tally = addTally(state.batches.tally, tallyOfFailure(error));
       throw error;
     } finally {
+      underWay.splice(underWay.indexOf(page), 1);
+      // The one behind it is the first now.
+      if (control.limits.parallelGroups % PAGES_IN_FLIGHT !== 0) control.setLimits(control.limits);
       state.show();
     }
   }, () => { control.cancel(); });
