@@ -76,23 +76,23 @@ async function makePlan(state: RunState, resolved: ResolvedRun): Promise<SealedP
   const { run, planHash } = resolved;
   const { short, walking } = callsOf(resolved);
   state.enter('PLAN');
-  if (planHash !== null) return planned(state, await short.openPlan({ run, planHash }));
+  if (planHash !== null) {
+    const plan = await short.openPlan({ run, planHash });
+    state.planned(plan.totals);
+    return plan;
+  }
   for (let segment: string | null = null; await state.control.mayGoOn();) {
     const at: string | null = segment;
     const page: PlanPageResult | null = await state.control.interruptible(() => walking.planPage({ run, segment: at, limits: state.control.limits }), () => null);
     if (!page) continue;
     segment = page.segment;
     state.planned(page.totals);
-    if (page.plan) return planned(state, page.plan);
+    if (!page.plan) continue;
+    const { tally } = state.batches;
+    state.batches.tally = { ...tally, requests: { ...tally.requests, list: tally.requests.list + page.plan.totals.listRequests } };
+    return page.plan;
   }
   return null;
-}
-
-function planned(state: RunState, plan: SealedPlanRef): SealedPlanRef {
-  state.planned(plan.totals);
-  const { tally } = state.batches;
-  state.batches.tally = { ...tally, requests: { ...tally.requests, list: tally.requests.list + plan.totals.listRequests } };
-  return plan;
 }
 
 /** Runs the batches: here where one work page holds them all, else in a `mergePage` child for each page. */

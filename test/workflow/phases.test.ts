@@ -105,7 +105,10 @@ describe('the phases of a run', () => {
 
   it('opens the plan of another run instead of making one', async () => {
     const fakes = createFakes([1]);
-    await rig().serve(fakes, async () => { await (await rig().start('apply', { planHash: 'theirs' })).result(); });
+    await rig().serve(fakes, async () => {
+      // The listing was paid for by the run that planned.
+      expect(await (await rig().start('apply', { planHash: 'theirs' })).result()).toMatchObject({ planned: { objects: 1 }, requests: { list: 0 } });
+    });
     expect(fakes.of('openPlan')).toMatchObject([{ planHash: 'theirs' }]);
     expect(fakes.of('planPage')).toEqual([]);
     expect(fakes.of('mergeChunks')).toHaveLength(1);
