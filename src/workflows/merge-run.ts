@@ -29,6 +29,7 @@ export async function mergeRun(input: unknown): Promise<Report | PlanReport> {
       state.resolved(resolved);
       return state.ended(resolved.dryRun ? await planOnly(state, resolved) : await merge(state, resolved));
     } catch (error) {
+      await state.orphans.ended();
       throw asFailure(error, state.tally);
     }
   });
@@ -62,9 +63,11 @@ async function merge(state: RunState, resolved: ResolvedRun): Promise<Report> {
     plan = await makePlan(state, run);
     if (plan) await write(state, run, plan);
     await lease.confirm();
+    await state.orphans.ended();
     const differences = plan && !state.control.cancelled ? await verify(state, run) : 0;
     return await report(state, run, plan, state.control.cancelled ? 'cancelled' : 'completed', differences);
   } catch (error) {
+    await state.orphans.ended();
     // What stopped the run may keep its report from being written too; the failure says why in either case.
     if (plan) await report(state, run, plan, 'failed', 0, error).catch((unwritten: unknown) => { log.warn('no report could be written', { unwritten }); });
     throw error;

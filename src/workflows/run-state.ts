@@ -12,6 +12,7 @@ import { noBatches, type BatchesState } from './batches.ts';
 import { Control } from './control.ts';
 import { changedLimits } from './limits.ts';
 import { progressQuery, setLimitsUpdate } from './messages.ts';
+import { endOrphansOfResets } from './orphans.ts';
 
 /** Until the spec is resolved nothing is limited by them. */
 const LIMITS_BEFORE_SPEC: Limits = { parallelGroups: 1, downloads: null, uploads: 1, bytesPerSecond: null, requestsPerSecond: null };
@@ -19,6 +20,7 @@ const LIMITS_BEFORE_SPEC: Limits = { parallelGroups: 1, downloads: null, uploads
 export class RunState {
   readonly identity: RunIdentity;
   readonly control: Control;
+  readonly orphans = endOrphansOfResets();
   readonly batches: BatchesState = noBatches();
   planTotals: PlanTotals | null = null;
   #run: ResolvedRun | null = null;

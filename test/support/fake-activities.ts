@@ -55,6 +55,7 @@ export function createFakes(workPages: readonly number[], overrides: Partial<Act
   const activities: Activities = {
     resolveSpec: async ({ identity, raw }) => resolved(identity, raw as FakeInput | undefined),
     findLeaseHolder: async () => null,
+    endOrphans: async () => undefined,
     checkAccess: async ({ run }) => ({ ...run, createOnce: true }),
     planPage: async () => ({ segment: 'segment-1', totals, plan }),
     openPlan: async () => plan,

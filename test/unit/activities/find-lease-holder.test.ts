@@ -12,7 +12,7 @@ async function lookAt(lease: string, holder: string): Promise<{ readonly found: 
     terminate: async () => { leaseEnded = true; },
   });
   const temporal = { workflow: { getHandle } } as unknown as Client;
-  const found = await new MockActivityEnvironment({ attempt: 1 }).run(createFindLeaseHolder({ temporal } as ActivityDeps), { leaseId: 'lease' });
+  const found: string | null = await new MockActivityEnvironment({ attempt: 1 }).run(createFindLeaseHolder({ temporal } as ActivityDeps), { leaseId: 'lease' });
   return { found, leaseEnded };
 }
 
