@@ -4,20 +4,17 @@ import type { ControlActivities, RunRef } from '../contracts/activities.ts';
 import { TributaryError } from '../contracts/errors.ts';
 import { MEMO } from '../contracts/names.ts';
 import type { PlanRow } from '../contracts/plan.ts';
-import type { Finding } from '../contracts/report.ts';
 import { verifyChunks, type Verified } from '../pipeline/verify-chunks.ts';
 import { verifySources } from '../pipeline/verify-sources.ts';
 import { readFailures } from '../stores/failure-records.ts';
 import type { StoreSession } from '../stores/registry.ts';
 import { boundary } from './boundary.ts';
 import type { ActivityDeps } from './deps.ts';
+import { FindingList } from './finding-list.ts';
 import { sourceSelection } from './own-output.ts';
 import { reportOf, retryChain } from './retries.ts';
 import type { RunArtefacts } from './run-artefacts.ts';
 import type { RunShares } from './run-shares.ts';
-
-/** More findings than this say nothing more. */
-const MAX_FINDINGS = 10_000;
 
 export function createVerifyPage(artefacts: RunArtefacts, shares: RunShares): ControlActivities['verifyPage'] {
   return ({ run, mode, limits }) => {
@@ -25,8 +22,8 @@ export function createVerifyPage(artefacts: RunArtefacts, shares: RunShares): Co
     let looked = 0;
     return boundary(async (signal) => {
       const session = artefacts.targetSession(run);
-      const { findings } = await verifyWith(artefacts, session, run, mode, signal, (chunks) => { looked = chunks; });
-      return { differences: findings.length, requests: { ...session.requests } };
+      const { differences } = await verifyWith(artefacts, session, run, mode, signal, (chunks) => { looked = chunks; });
+      return { differences, requests: { ...session.requests } };
     }, { checkpoint: () => looked });
   };
 }
@@ -41,16 +38,16 @@ export function createVerifyAll(deps: ActivityDeps, artefacts: RunArtefacts): Co
       const runs = sources ? [run, ...await retryChain(session.store, run, target, signal)] : [run];
       const onProgress = (count: number): void => { looked = count; };
       let chunks = 0;
-      const differences: Finding[] = [];
+      const findings = new FindingList();
       for (const one of runs) {
         await refuseSwept(session, one, signal);
         const verified = await verifyWith(artefacts, session, one, mode, signal, onProgress);
         chunks += verified.chunks;
-        differences.push(...verified.findings);
+        for (const finding of verified.findings) findings.add(finding);
+        findings.omit(verified.differences - verified.findings.length);
       }
-      if (!sources) return { schema: 'tributary.verify/1', run: id, mode, chunks, differences };
-      const compared = await compareSources(deps, artefacts, runs, signal, onProgress);
-      return { schema: 'tributary.verify/1', run: id, mode, chunks, sources: compared.sources, differences: [...differences, ...compared.findings].slice(0, MAX_FINDINGS) };
+      const compared = sources ? { sources: await compareSources(deps, artefacts, runs, findings, signal, onProgress) } : {};
+      return { schema: 'tributary.verify/1', run: id, mode, chunks, ...compared, differences: findings.listed, omitted: findings.omitted };
     }, { checkpoint: () => looked });
   };
 }
@@ -66,22 +63,22 @@ async function verifyWith(artefacts: RunArtefacts, session: StoreSession, run: R
   return verifyChunks({ store: session.store, spec, stamp: run.stamp, control: run.control, mode, signal, onProgress });
 }
 
-interface Compared { readonly sources: number; readonly findings: readonly Finding[] }
-
-/** @param runs a run, and the retries after it: the last of them knows what was not merged */
+/**
+ * @param runs a run, and the retries after it: the last of them knows what was not merged
+ * @returns how many sources were compared
+ */
 async function compareSources(
-  { stores }: ActivityDeps, artefacts: RunArtefacts, runs: readonly RunRef[], signal: AbortSignal, onProgress: (sources: number) => void,
-): Promise<Compared> {
+  { stores }: ActivityDeps, artefacts: RunArtefacts, runs: readonly RunRef[], findings: FindingList, signal: AbortSignal, onProgress: (sources: number) => void,
+): Promise<number> {
   const [run] = runs;
   const last = runs.at(-1);
-  if (!run || !last) return { sources: 0, findings: [] };
+  if (!run || !last) return 0;
   const spec = await artefacts.spec(run, signal);
   const { store } = stores.session(spec.source.store, { patience: 'forever' });
   const records = await readFailures(artefacts.targetSession(last).store, { bucket: last.control.bucket, prefix: `${last.control.prefix}failures/` }, { signal });
   const retried = new Map<string, PlanRow>();
   for (const retry of runs.slice(1)) for await (const row of plannedRows(artefacts, retry, signal)) retried.set(row[0], row);
   const reasonToSkip = sourceSelection(store, spec, run.stamp);
-  const findings: Finding[] = [];
   let sources = 0;
   const differing = verifySources({
     store, source: spec.source, planned: plannedRows(artefacts, run, signal), retried, signal,
@@ -92,8 +89,8 @@ async function compareSources(
       onProgress(count);
     },
   });
-  for await (const finding of differing) if (findings.push(finding) >= MAX_FINDINGS) break;
-  return { sources, findings };
+  for await (const finding of differing) findings.add(finding);
+  return sources;
 }
 
 /** Every row of the plan that a run has completed. */
