@@ -33,7 +33,7 @@ const quiet: Logger = { log: () => undefined, trace: () => undefined, debug: () 
 const noServer = {
   options: { namespace: 'default' }, connection: { operatorService: { listSearchAttributes: async () => ({ customAttributes: {} }) } },
   workflowService: { describeNamespace: async () => ({ namespaceInfo: { id: 'namespace-id' } }) },
-} as unknown as Client;
+};
 
 /** @param afterPlan what happens to the store between PLAN and WRITE */
 export async function runInMemory(

@@ -196,8 +196,8 @@ describe('what people see of a run', () => {
 
 describe('the look at the target', () => {
   it.each([['mergeRun', 'verifyPage', {}], ['verifyRun', 'verifyAll', { run: 'w', mode: 'content' }]])('of %s has days for an attempt: it may read all that was written', async (type, activity, input) => {
-    const [{ history } = { history: {} }] = await rig().serve(createFakes([1]), async () => { await (await rig().startType(type, `days-${type}`, [input])).result(); });
-    const scheduled = history.events?.map((event) => event.activityTaskScheduledEventAttributes).find((attributes) => attributes?.activityType?.name === activity);
+    const [recorded] = await rig().serve(createFakes([1]), async () => { await (await rig().startType(type, `days-${type}`, [input])).result(); });
+    const scheduled = recorded?.history.events?.map((event) => event.activityTaskScheduledEventAttributes).find((attributes) => attributes?.activityType?.name === activity);
     expect(Number(scheduled?.startToCloseTimeout?.seconds)).toBe(10 * 24 * 3600);
   });
 });

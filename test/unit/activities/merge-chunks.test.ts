@@ -11,7 +11,7 @@ import { cursorAfter } from '../../support/fake-activities.ts';
 
 /** A worker whose share of the run's limits does not become known: the merge does not begin. */
 const waiting = { during: (_run: string, _limits: unknown, signal: AbortSignal) => orAborted(new Promise<never>(() => undefined), signal) } as unknown as RunShares;
-const mergeChunks = createMergeChunks({} as ActivityDeps, {} as RunArtefacts, waiting);
+const mergeChunks = createMergeChunks({} as ActivityDeps, {} as unknown as RunArtefacts, waiting);
 const input = { run: { id: 'run' }, cursor: cursorAfter(10), recovering: false } as MergeChunksInput;
 
 describe('a call that is interrupted before it begins to merge', () => {
