@@ -1,10 +1,11 @@
 /** `verifyPage`: the VERIFY phase of a run; and `verifyAll`: the same of a finished run, for `tributary verify`. */
+import { Context } from '@temporalio/activity';
 import { WorkflowNotFoundError, type Client } from '@temporalio/client';
 import type { ControlActivities, RunRef } from '../contracts/activities.ts';
 import { TributaryError } from '../contracts/errors.ts';
 import { MEMO } from '../contracts/names.ts';
 import type { PlanRow } from '../contracts/plan.ts';
-import { verifyChunks, type Verified } from '../pipeline/verify-chunks.ts';
+import { verifyChunks, type Verified, type VerifyOptions } from '../pipeline/verify-chunks.ts';
 import { verifySources } from '../pipeline/verify-sources.ts';
 import { readFailures } from '../stores/failure-records.ts';
 import type { StoreSession } from '../stores/registry.ts';
@@ -16,39 +17,63 @@ import { reportOf, retryChain } from './retries.ts';
 import type { RunArtefacts } from './run-artefacts.ts';
 import type { RunShares } from './run-shares.ts';
 
+type ReadPart = Pick<VerifyOptions, 'alreadyRead' | 'onWhole'>;
+
+/**
+ * How many chunks were read, of all runs that are looked at one after another: what the next attempt goes on behind. It stands still at the
+ * first that is not whole, which the next attempt has to find again.
+ */
+class ReadChunks {
+  #count: number;
+
+  /** Begins with what the attempt before had heartbeated. */
+  constructor() {
+    const told: unknown = Context.current().info.heartbeatDetails;
+    this.#count = typeof told === 'number' ? told : 0;
+  }
+
+  get count(): number {
+    return this.#count;
+  }
+
+  /** @param chunks those of the runs before */
+  from(chunks: number): ReadPart {
+    return { alreadyRead: Math.max(0, this.#count - chunks), onWhole: (nth) => { if (chunks + nth === this.#count + 1) this.#count += 1; } };
+  }
+}
+
 export function createVerifyPage(artefacts: RunArtefacts, shares: RunShares): ControlActivities['verifyPage'] {
   return ({ run, mode, limits }) => {
     shares.limit(run.id, limits);
-    let looked = 0;
+    const read = new ReadChunks();
     return boundary(async (signal) => {
       const session = artefacts.targetSession(run);
-      const { differences } = await verifyWith(artefacts, session, run, mode, signal, (chunks) => { looked = chunks; });
+      const { differences } = await verifyWith(artefacts, session, run, mode, signal, read.from(0));
       return { differences, requests: { ...session.requests } };
-    }, { checkpoint: () => looked });
+    }, { checkpoint: () => read.count });
   };
 }
 
 export function createVerifyAll(deps: ActivityDeps, artefacts: RunArtefacts): ControlActivities['verifyAll'] {
   return ({ run: id, mode, sources = false }) => {
-    let looked = 0;
+    const read = new ReadChunks();
     return boundary(async (signal) => {
       const run = await findRun(deps.temporal, id);
       const session = artefacts.targetSession(run);
       const { target } = await artefacts.spec(run, signal);
       const runs = sources ? [run, ...await retryChain(session.store, run, target, signal)] : [run];
-      const onProgress = (count: number): void => { looked = count; };
       let chunks = 0;
       const findings = new FindingList();
       for (const one of runs) {
         await refuseSwept(session, one, signal);
-        const verified = await verifyWith(artefacts, session, one, mode, signal, onProgress);
+        const verified = await verifyWith(artefacts, session, one, mode, signal, read.from(chunks));
         chunks += verified.chunks;
         for (const finding of verified.findings) findings.add(finding);
         findings.omit(verified.differences - verified.findings.length);
       }
-      const compared = sources ? { sources: await compareSources(deps, artefacts, runs, findings, signal, onProgress) } : {};
+      const compared = sources ? { sources: await compareSources(deps, artefacts, runs, findings, signal) } : {};
       return { schema: 'tributary.verify/1', run: id, mode, chunks, ...compared, differences: findings.listed, omitted: findings.omitted };
-    }, { checkpoint: () => looked });
+    }, { checkpoint: () => read.count });
   };
 }
 
@@ -58,9 +83,9 @@ async function refuseSwept({ store }: StoreSession, { id, control: { bucket, pre
   throw new TributaryError('TRB-RUN-SWEPT', `the control data of the run ${id} was swept: there is nothing left to compare its chunks with`, { run: id });
 }
 
-async function verifyWith(artefacts: RunArtefacts, session: StoreSession, run: RunRef, mode: 'size' | 'content', signal: AbortSignal, onProgress: (chunks: number) => void): Promise<Verified> {
+async function verifyWith(artefacts: RunArtefacts, session: StoreSession, run: RunRef, mode: 'size' | 'content', signal: AbortSignal, read: ReadPart): Promise<Verified> {
   const spec = await artefacts.spec(run, signal);
-  return verifyChunks({ store: session.store, spec, stamp: run.stamp, control: run.control, mode, signal, onProgress });
+  return verifyChunks({ store: session.store, spec, stamp: run.stamp, control: run.control, mode, signal, ...read });
 }
 
 /**
@@ -68,7 +93,7 @@ async function verifyWith(artefacts: RunArtefacts, session: StoreSession, run: R
  * @returns how many sources were compared
  */
 async function compareSources(
-  { stores }: ActivityDeps, artefacts: RunArtefacts, runs: readonly RunRef[], findings: FindingList, signal: AbortSignal, onProgress: (sources: number) => void,
+  { stores }: ActivityDeps, artefacts: RunArtefacts, runs: readonly RunRef[], findings: FindingList, signal: AbortSignal,
 ): Promise<number> {
   const [run] = runs;
   const last = runs.at(-1);
@@ -84,10 +109,7 @@ async function compareSources(
     store, source: spec.source, planned: plannedRows(artefacts, run, signal), retried, signal,
     failures: new Map([...records.values()].map((record) => [record.uri, record])),
     isSource: async (object) => await reasonToSkip(object, signal) === null,
-    onProgress: (count) => {
-      sources = count;
-      onProgress(count);
-    },
+    onProgress: (count) => { sources = count; },
   });
   for await (const finding of differing) findings.add(finding);
   return sources;

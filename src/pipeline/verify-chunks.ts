@@ -32,8 +32,10 @@ export interface VerifyOptions {
   readonly control: ControlFolder;
   readonly mode: 'size' | 'content';
   readonly signal: AbortSignal;
-  /** Called now and then, with how many chunks were looked at. */
-  readonly onProgress: (chunks: number) => void;
+  /** Chunks, from the first on, that an attempt before has read: they are not read again. */
+  readonly alreadyRead: number;
+  /** Called for each chunk that was read and is as it was written, with its place from 1 on. */
+  readonly onWhole: (nth: number) => void;
 }
 
 export interface Verified { readonly chunks: number; readonly findings: readonly Finding[]; /** How many there are, those that are not named too. */ readonly differences: number }
@@ -48,13 +50,13 @@ export async function verifyChunks(options: VerifyOptions): Promise<Verified> {
   for await (const row of chunkIndex(options.store, options.control, options.signal)) {
     indexed.add(row.key, row.bytes, row.etag);
     findings.push(...sequenceFindings(spec, before, row));
-    if (mode === 'content') {
+    if (mode === 'content' && indexed.count > options.alreadyRead) {
       const found = await contentFinding(options, row);
       if (found?.mark === FINDING_MARKS.error) unreadable.set(found.uri, found);
       else if (found) findings.push(found);
+      else options.onWhole(indexed.count);
     }
     before = row;
-    options.onProgress(indexed.count);
   }
   const listed = new Fingerprint();
   for await (const { key, sizeBytes, etag } of listChunks(options)) listed.add(key, sizeBytes, etag);

@@ -16,7 +16,7 @@ const DEFAULT_HEARTBEAT_TIMEOUT_MS = 30_000;
 export interface Calls {
   /** Short calls. */
   readonly short: ControlActivities;
-  /** Calls that walk a listing, or read many artefacts or all chunks. An attempt begins at the start, so it has days: a worker that dies is noticed by its heartbeats. */
+  /** Calls that walk a listing, or read many artefacts or all chunks. An attempt has days: all that was written may be read, and a worker that dies is noticed by its heartbeats. */
   readonly walking: ControlActivities;
   /** Calls that move bytes, and heartbeat their cursor. A call returns after 10 minutes; one that waits for a store may take longer. */
   readonly moving: (call: { /** Of its workflow, once. */ readonly id: string; readonly summary: string }) => DataActivities;

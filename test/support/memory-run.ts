@@ -24,7 +24,7 @@ export interface MemoryRun {
   /** Objects under the target, control data aside, by key. */
   readonly chunks: ReadonlyMap<string, Buffer>;
   /** Compares the target with the chunk index. */
-  verify(): Promise<VerifyReport>;
+  verify(mode: 'size' | 'content', environment?: MockActivityEnvironment): Promise<VerifyReport>;
 }
 
 const quiet: Logger = { log: () => undefined, trace: () => undefined, debug: () => undefined, info: () => undefined, warn: () => undefined, error: () => undefined };
@@ -71,5 +71,5 @@ export async function runInMemory(
   }
   const chunks = new Map<string, Buffer>();
   for (const key of store.keys(TARGET_BUCKET)) if (!isControlKey(key)) chunks.set(key, store.peek(TARGET_BUCKET, key) ?? Buffer.alloc(0));
-  return { store, stamp, tally, chunks, verify: () => call(control.verifyAll, { run: checked.id, mode: 'size' }) };
+  return { store, stamp, tally, chunks, verify: (mode, environment = new MockActivityEnvironment({ attempt: 1 })) => environment.run(control.verifyAll, { run: checked.id, mode }) };
 }
