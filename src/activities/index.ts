@@ -3,6 +3,7 @@ import type { ControlActivities, DataActivities } from '../contracts/activities.
 import { systemClock } from '../stores/clock.ts';
 import { createCheckAccess } from './check-access.ts';
 import type { ActivityDeps } from './deps.ts';
+import { createEndOrphans } from './end-orphans.ts';
 import { createFindLeaseHolder } from './find-lease-holder.ts';
 import { createMergeChunks } from './merge-chunks.ts';
 import { createPlanPage } from './plan-page.ts';
@@ -23,6 +24,7 @@ export function createActivities(deps: ActivityDeps): { readonly control: Contro
     control: {
       resolveSpec: createResolveSpec(deps, artefacts),
       findLeaseHolder: createFindLeaseHolder(deps),
+      endOrphans: createEndOrphans(deps),
       checkAccess: createCheckAccess(deps, shares),
       planPage: createPlanPage(artefacts, shares),
       openPlan: createOpenPlan(artefacts),

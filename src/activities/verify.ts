@@ -1,58 +1,80 @@
 /** `verifyPage`: the VERIFY phase of a run; and `verifyAll`: the same of a finished run, for `tributary verify`. */
+import { Context } from '@temporalio/activity';
 import { WorkflowNotFoundError, type Client } from '@temporalio/client';
 import type { ControlActivities, RunRef } from '../contracts/activities.ts';
 import { TributaryError } from '../contracts/errors.ts';
 import { MEMO } from '../contracts/names.ts';
 import type { PlanRow } from '../contracts/plan.ts';
-import type { Finding } from '../contracts/report.ts';
 import { heldFailures } from '../pipeline/held-failures.ts';
-import { verifyChunks, type Verified } from '../pipeline/verify-chunks.ts';
+import { verifyChunks, type Verified, type VerifyOptions } from '../pipeline/verify-chunks.ts';
 import { verifySources } from '../pipeline/verify-sources.ts';
 import type { StoreSession } from '../stores/registry.ts';
 import { boundary } from './boundary.ts';
 import type { ActivityDeps } from './deps.ts';
+import { FindingList } from './finding-list.ts';
 import { sourceSelection } from './own-output.ts';
 import { reportOf, retryChain } from './retries.ts';
 import type { RunArtefacts } from './run-artefacts.ts';
 import type { RunShares } from './run-shares.ts';
 
-/** More findings than this say nothing more. */
-const MAX_FINDINGS = 10_000;
+type ReadPart = Pick<VerifyOptions, 'alreadyRead' | 'onWhole'>;
+
+/**
+ * How many chunks were read, of all runs that are looked at one after another: what the next attempt goes on behind. It stands still at the
+ * first that is not whole, which the next attempt has to find again.
+ */
+class ReadChunks {
+  #count: number;
+
+  /** Begins with what the attempt before had heartbeated. */
+  constructor() {
+    const told: unknown = Context.current().info.heartbeatDetails;
+    this.#count = typeof told === 'number' ? told : 0;
+  }
+
+  get count(): number {
+    return this.#count;
+  }
+
+  /** @param chunks those of the runs before */
+  from(chunks: number): ReadPart {
+    return { alreadyRead: Math.max(0, this.#count - chunks), onWhole: (nth) => { if (chunks + nth === this.#count + 1) this.#count += 1; } };
+  }
+}
 
 export function createVerifyPage(artefacts: RunArtefacts, shares: RunShares): ControlActivities['verifyPage'] {
   return ({ run, mode, limits }) => {
     shares.limit(run.id, limits);
-    let looked = 0;
+    const read = new ReadChunks();
     return boundary(async (signal) => {
       const session = artefacts.targetSession(run);
-      const { findings } = await verifyWith(artefacts, session, run, mode, signal, (chunks) => { looked = chunks; });
-      return { differences: findings.length, requests: { ...session.requests } };
-    }, { checkpoint: () => looked });
+      const { differences } = await verifyWith(artefacts, session, run, mode, signal, read.from(0));
+      return { differences, requests: { ...session.requests } };
+    }, { checkpoint: () => read.count });
   };
 }
 
 export function createVerifyAll(deps: ActivityDeps, artefacts: RunArtefacts): ControlActivities['verifyAll'] {
   return ({ run: id, mode, sources = false }) => {
-    let looked = 0;
+    const read = new ReadChunks();
     return boundary(async (signal) => {
       // Nobody would wait for the end of a run without knowing it.
       const run = await boundary(() => findRun(deps.temporal, id), { failFast: true });
       const session = artefacts.targetSession(run);
       const { target } = await artefacts.spec(run, signal);
       const runs = sources ? [run, ...await retryChain(session.store, run, target, signal)] : [run];
-      const onProgress = (count: number): void => { looked = count; };
       let chunks = 0;
-      const differences: Finding[] = [];
+      const findings = new FindingList();
       for (const one of runs) {
         await refuseSwept(session, one, signal);
-        const verified = await verifyWith(artefacts, session, one, mode, signal, onProgress);
+        const verified = await verifyWith(artefacts, session, one, mode, signal, read.from(chunks));
         chunks += verified.chunks;
-        differences.push(...verified.findings);
+        for (const finding of verified.findings) findings.add(finding);
+        findings.omit(verified.differences - verified.findings.length);
       }
-      if (!sources) return { schema: 'tributary.verify/1', run: id, mode, chunks, differences };
-      const compared = await compareSources(deps, artefacts, runs, signal, onProgress);
-      return { schema: 'tributary.verify/1', run: id, mode, chunks, sources: compared.sources, differences: [...differences, ...compared.findings].slice(0, MAX_FINDINGS) };
-    }, { checkpoint: () => looked });
+      const compared = sources ? { sources: await compareSources(deps, artefacts, runs, findings, signal) } : {};
+      return { schema: 'tributary.verify/1', run: id, mode, chunks, ...compared, differences: findings.listed, omitted: findings.omitted };
+    }, { checkpoint: () => read.count });
   };
 }
 
@@ -62,39 +84,36 @@ async function refuseSwept({ store }: StoreSession, { id, control: { bucket, pre
   throw new TributaryError('TRB-RUN-SWEPT', `the control data of the run ${id} was swept: there is nothing left to compare its chunks with`, { run: id });
 }
 
-async function verifyWith(artefacts: RunArtefacts, session: StoreSession, run: RunRef, mode: 'size' | 'content', signal: AbortSignal, onProgress: (chunks: number) => void): Promise<Verified> {
+async function verifyWith(artefacts: RunArtefacts, session: StoreSession, run: RunRef, mode: 'size' | 'content', signal: AbortSignal, read: ReadPart): Promise<Verified> {
   const spec = await artefacts.spec(run, signal);
-  return verifyChunks({ store: session.store, spec, stamp: run.stamp, control: run.control, mode, signal, onProgress });
+  return verifyChunks({ store: session.store, spec, stamp: run.stamp, control: run.control, mode, signal, ...read });
 }
 
-interface Compared { readonly sources: number; readonly findings: readonly Finding[] }
-
-/** @param runs a run, and the retries after it: the last of them knows what was not merged */
+/**
+ * @param runs a run, and the retries after it: the last of them knows what was not merged
+ * @returns how many sources were compared
+ */
 async function compareSources(
-  { stores }: ActivityDeps, artefacts: RunArtefacts, runs: readonly RunRef[], signal: AbortSignal, onProgress: (sources: number) => void,
-): Promise<Compared> {
+  { stores }: ActivityDeps, artefacts: RunArtefacts, runs: readonly RunRef[], findings: FindingList, signal: AbortSignal,
+): Promise<number> {
   const [run] = runs;
   const last = runs.at(-1);
-  if (!run || !last) return { sources: 0, findings: [] };
+  if (!run || !last) return 0;
   const spec = await artefacts.spec(run, signal);
   const { store } = stores.session(spec.source.store, { patience: 'forever' });
   const records = await heldFailures(artefacts.targetSession(last).store, spec, last.control, signal);
   const retried = new Map<string, PlanRow>();
   for (const retry of runs.slice(1)) for await (const row of plannedRows(artefacts, retry, signal)) retried.set(row[0], row);
   const reasonToSkip = sourceSelection(store, spec, run.stamp);
-  const findings: Finding[] = [];
   let sources = 0;
   const differing = verifySources({
     store, source: spec.source, planned: plannedRows(artefacts, run, signal), retried, signal,
     failures: new Map(records.map((record) => [record.uri, record])),
     isSource: async (object) => await reasonToSkip(object, signal) === null,
-    onProgress: (count) => {
-      sources = count;
-      onProgress(count);
-    },
+    onProgress: (count) => { sources = count; },
   });
-  for await (const finding of differing) if (findings.push(finding) >= MAX_FINDINGS) break;
-  return { sources, findings };
+  for await (const finding of differing) findings.add(finding);
+  return sources;
 }
 
 /** Every row of the plan that a run has completed. */

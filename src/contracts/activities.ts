@@ -127,6 +127,8 @@ export interface ControlActivities {
   resolveSpec(input: { readonly identity: RunIdentity; readonly raw: unknown }): Promise<ResolvedRun>;
   /** Id of the run that holds the lease on a target, or null where none does any more: a lease whose run has ended is removed. */
   findLeaseHolder(input: { readonly leaseId: string }): Promise<string | null>;
+  /** Ends the children of earlier executions of the run that this one does not know, after a reset. @returns when none of them writes any more */
+  endOrphans(): Promise<void>;
   /**
    * Tries what the run needs on both sides, refuses where the target holds merged output of the source already, and writes spec.json.
    * @returns the run with what it found out

@@ -20,6 +20,9 @@ export const UPDATES = { setLimits: 'setLimits' } as const;
 /** All of type Keyword. A run works without them; `tributary setup` and `tributary dev` make them. */
 export const SEARCH_ATTRIBUTES = { job: 'TributaryJob', phase: 'TributaryPhase', target: 'TributaryTarget' } as const;
 
+/** How Temporal calls the executions that have ended. There are other words than these and RUNNING: one that is PAUSED by the server goes on later. */
+export const ENDED_STATUSES: ReadonlySet<string> = new Set(['COMPLETED', 'FAILED', 'CANCELLED', 'TERMINATED', 'TIMED_OUT']);
+
 /** The folder under a target that holds the control data of runs. `_` hides it from Athena, Glue and Spark. */
 export const CONTROL_FOLDER = '_tributary/';
 

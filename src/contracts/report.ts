@@ -65,7 +65,10 @@ export const verifyReportSchema = z.strictObject({
   chunks: whole,
   /** How many sources were compared; absent where only the chunks were. */
   sources: whole.optional(),
+  /** The first of them, as many as make a MiB. */
   differences: z.array(findingSchema),
+  /** Differences that are not listed. */
+  omitted: whole,
 });
 export type VerifyReport = z.infer<typeof verifyReportSchema>;
 

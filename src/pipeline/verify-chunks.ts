@@ -21,7 +21,7 @@ import type { ControlFolder } from './run-records.ts';
 
 /** Chunks compared key by key in one pass. */
 const PASS_CHUNKS = 200_000;
-/** More findings than this say nothing more. */
+/** Findings that are named; the others are counted. */
 const MAX_FINDINGS = 10_000;
 const READ_BYTES = 8 * 2 ** 20;
 
@@ -32,35 +32,39 @@ export interface VerifyOptions {
   readonly control: ControlFolder;
   readonly mode: 'size' | 'content';
   readonly signal: AbortSignal;
-  /** Called now and then, with how many chunks were looked at. */
-  readonly onProgress: (chunks: number) => void;
+  /** Chunks, from the first on, that an attempt before has read: they are not read again. */
+  readonly alreadyRead: number;
+  /** Called for each chunk that was read and is as it was written, with its place from 1 on. */
+  readonly onWhole: (nth: number) => void;
 }
 
-export interface Verified { readonly chunks: number; readonly findings: readonly Finding[] }
+export interface Verified { readonly chunks: number; readonly findings: readonly Finding[]; /** How many there are, those that are not named too. */ readonly differences: number }
 
-/** Looks at every chunk of a run. Findings name each difference, at most 10,000 of them. */
+/** Looks at every chunk of a run. Findings name the differences, at most 10,000 of them. */
 export async function verifyChunks(options: VerifyOptions): Promise<Verified> {
   const { spec, mode } = options;
   const indexed = new Fingerprint();
   const findings: Finding[] = [];
-  const unreadable: Finding[] = [];
+  const unreadable = new Map<string, Finding>();
   let before: ChunkRow | null = null;
   for await (const row of chunkIndex(options.store, options.control, options.signal)) {
     indexed.add(row.key, row.bytes, row.etag);
     findings.push(...sequenceFindings(spec, before, row));
-    if (mode === 'content') {
+    if (mode === 'content' && indexed.count > options.alreadyRead) {
       const found = await contentFinding(options, row);
-      if (found) (found.mark === FINDING_MARKS.error ? unreadable : findings).push(found);
+      if (found?.mark === FINDING_MARKS.error) unreadable.set(found.uri, found);
+      else if (found) findings.push(found);
+      else options.onWhole(indexed.count);
     }
     before = row;
-    options.onProgress(indexed.count);
   }
   const listed = new Fingerprint();
   for await (const { key, sizeBytes, etag } of listChunks(options)) listed.add(key, sizeBytes, etag);
-  if (!listed.equals(indexed)) findings.push(...await compareByKey(options, indexed.count));
-  // Of a chunk that is gone, or of another size, the comparison has said so.
-  const named = new Set(findings.map(({ uri: of }) => of));
-  return { chunks: indexed.count, findings: unique([...findings, ...unreadable.filter(({ uri: of }) => !named.has(of))]).slice(0, MAX_FINDINGS) };
+  // Of a chunk whose index contradicts itself, that is gone, or of another size, that is said.
+  for (const { uri: of } of findings) unreadable.delete(of);
+  const compared = listed.equals(indexed) ? { findings: [], more: 0 } : await compareByKey(options, indexed.count, (of) => { unreadable.delete(of); });
+  const all = unique([...findings, ...compared.findings, ...unreadable.values()]);
+  return { chunks: indexed.count, findings: all.slice(0, MAX_FINDINGS), differences: all.length + compared.more };
 }
 
 /** A sum over `(key, size, ETag)`: equal for equal sets, in whatever order. */
@@ -100,11 +104,18 @@ async function* listChunks({ store, spec: { target: { bucket, prefix } }, stamp,
   }
 }
 
-async function compareByKey(options: VerifyOptions, chunks: number): Promise<Finding[]> {
+/** @param onFinding told of each, with its URI @returns the first of them, and how many more there are */
+async function compareByKey(options: VerifyOptions, chunks: number, onFinding: (uri: string) => void): Promise<{ readonly findings: readonly Finding[]; readonly more: number }> {
   const { spec } = options;
   const passes = Math.max(1, Math.ceil(chunks / PASS_CHUNKS));
   const findings: Finding[] = [];
-  for (let pass = 0; pass < passes && findings.length < MAX_FINDINGS; pass += 1) {
+  let more = 0;
+  const add = async (mark: Finding['mark'], key: string, what: () => string | Promise<string>): Promise<void> => {
+    onFinding(uri(spec, key));
+    if (findings.length < MAX_FINDINGS) findings.push({ mark, uri: uri(spec, key), what: await what() });
+    else more += 1;
+  };
+  for (let pass = 0; pass < passes; pass += 1) {
     const inPass = (key: string): boolean => passes === 1 || crc32(key) % passes === pass;
     const rows = new Map<string, ChunkRow>();
     const keyOf = new Map<string, string>();
@@ -114,17 +125,16 @@ async function compareByKey(options: VerifyOptions, chunks: number): Promise<Fin
       keyOf.set(row.etag, row.key);
     }
     for await (const { key, sizeBytes, etag } of listChunks(options)) {
-      if (findings.length >= MAX_FINDINGS) return findings;
       if (!inPass(key)) continue;
       const row = rows.get(key);
       rows.delete(key);
-      if (!row) findings.push({ mark: FINDING_MARKS.onlyTarget, uri: uri(spec, key), what: await whyNotIndexed(options, key, keyOf.get(etag)) });
-      else if (row.bytes !== sizeBytes) findings.push({ mark: FINDING_MARKS.differs, uri: uri(spec, key), what: `has ${sizeBytes} bytes, and ${row.bytes} were written` });
-      else if (row.etag !== etag) findings.push({ mark: FINDING_MARKS.differs, uri: uri(spec, key), what: `was written again: its ETag is ${etag}, and was ${row.etag}` });
+      if (!row) await add(FINDING_MARKS.onlyTarget, key, () => whyNotIndexed(options, key, keyOf.get(etag)));
+      else if (row.bytes !== sizeBytes) await add(FINDING_MARKS.differs, key, () => `has ${sizeBytes} bytes, and ${row.bytes} were written`);
+      else if (row.etag !== etag) await add(FINDING_MARKS.differs, key, () => `was written again: its ETag is ${etag}, and was ${row.etag}`);
     }
-    for (const row of rows.values()) findings.push({ mark: FINDING_MARKS.onlySource, uri: uri(spec, row.key), what: `is gone: ${row.lines} lines of ${row.dir === '' ? 'the root' : row.dir}` });
+    for (const row of rows.values()) await add(FINDING_MARKS.onlySource, row.key, () => `is gone: ${row.lines} lines of ${row.dir === '' ? 'the root' : row.dir}`);
   }
-  return findings;
+  return { findings, more };
 }
 
 /** @param copyOf key of a chunk with the same ETag */

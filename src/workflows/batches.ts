@@ -43,7 +43,7 @@ export async function runBatches(control: Control, input: BatchesInput, state: B
   const summaries = input.summaries ?? await callsWith(heartbeatTimeoutMs).short.describeBatches({ run, planHash, page });
   // What is changed during a pause holds from the first child on.
   await control.mayGoOn();
-  const window = (): number => Math.max(1, Math.min(control.limits.parallelGroups, batches));
+  const window = (): number => Math.min(control.limits.parallelGroups, batches);
   const whole = Array.from({ length: batches }, (_, batch) => wholeBatch(batch, summaries[batch]?.text ?? `batch ${batch}`, summaries[batch]?.groups ?? 1));
   const children = batches <= window() ? Math.ceil(batches / BATCHES_PER_CHILD) : batches;
   const from = (child: number): number => Math.floor(child * batches / children);

@@ -3,7 +3,9 @@
  *
  * Invariants:
  * K1. Cancelling is final; a resume after it does nothing.
- * K2. `interruptible` never loses a cursor that the server knows: what a call returned, or the last heartbeat of one that died.
+ * K2. `interruptible` loses no cursor of a call that an attempt was running of: what it returned, failed with or was cancelled with, or the
+ *     last heartbeat of one that died. A call whose next attempt still waits is taken back by the server, which forgets its heartbeats: the
+ *     next call does again what that one had done, and finds what it had written.
  * K3. A change that arrives while a call is starting or a child is being started is not missed.
  * K4. What was asked of this workflow reaches a child in the same order: each message waits until the one before has arrived. (The server
  *     delivers those that are under way together in any order.)
@@ -13,7 +15,7 @@
  *     its beginning: what it had written is found again.
  */
 import {
-  ActivityFailure, ApplicationFailure, CancellationScope, condition, getExternalWorkflowHandle, isCancellation, log, setHandler, sleep, TimeoutFailure, Trigger, workflowInfo,
+  ActivityFailure, ApplicationFailure, CancellationScope, CancelledFailure, condition, getExternalWorkflowHandle, log, setHandler, sleep, TimeoutFailure, Trigger, workflowInfo,
   type ChildWorkflowHandle, type ExternalWorkflowHandle, type Workflow, type WorkflowResultType,
 } from '@temporalio/workflow';
 import type { Limits } from '../contracts/limits.ts';
@@ -128,9 +130,9 @@ export class Control {
 
   /**
    * Runs an activity call that a pause, a cancel or changed limits interrupt.
-   * @param lastKnown reads what a call that died had heartbeated
+   * @param lastKnown reads what a call that came to no result had reached, from what it told last, if anything
    * @param name for `interruptCall`
-   * @returns the call's result, or what `lastKnown` made of its last heartbeat, or null where the call got nowhere
+   * @returns the call's result, or what `lastKnown` made of what it told last, or null where nothing is known
    */
   async interruptible<T>(call: () => Promise<T>, lastKnown: (heartbeat: unknown) => T | null, name = 0): Promise<T | null> {
     const scope = new CancellationScope({ cancellable: true });
@@ -139,12 +141,13 @@ export class Control {
       return await scope.run(call);
     } catch (error) {
       if (!scope.consideredCancelled || !(error instanceof ActivityFailure)) throw error;
-      if (isCancellation(error)) return null;
-      // The worker died first: at its heartbeat timeout the call ends with what it had heartbeated last.
       const { cause } = error;
+      if (cause instanceof CancelledFailure) return lastKnown(cause.details[0]);
+      // The worker died first: at its heartbeat timeout the call ends with what it had heartbeated last.
       if (cause instanceof TimeoutFailure) return lastKnown(cause.lastHeartbeatDetails);
-      if (cause instanceof ApplicationFailure && cause.type === 'WorkerShutdown') return lastKnown(cause.details?.[0]);
-      throw error;
+      if (!(cause instanceof ApplicationFailure) || cause.nonRetryable) throw error;
+      // The next attempt would have gone on, but there is none once a cancel was asked for.
+      return lastKnown(cause.details?.[cause.type === 'WorkerShutdown' ? 0 : 1]);
     } finally {
       this.#scopes.delete(scope);
       this.#sayStopped();

@@ -32,11 +32,11 @@ export function changedLimits(limits: Limits, changes: unknown): Limits {
   return changed;
 }
 
-/** Whether a message holds all limits. */
+/** Whether a message holds all limits. The share of a child may be no batch at all: it waits for its sisters. */
 export function isLimits(value: unknown): value is Limits {
   if (typeof value !== 'object' || value === null) return false;
   const limits = value as Partial<Record<string, unknown>>;
-  return COUNTS.every((name) => (Number.isInteger(limits[name]) && (limits[name] as number) >= 1) || (name === 'downloads' && limits[name] === null))
+  return COUNTS.every((name) => (Number.isInteger(limits[name]) && (limits[name] as number) >= (name === 'parallelGroups' ? 0 : 1)) || (name === 'downloads' && limits[name] === null))
     && RATES.every((name) => limits[name] === null || (typeof limits[name] === 'number' && limits[name] > 0));
 }
 

@@ -1,6 +1,7 @@
 /** `mergeRun`: the root of a merge. PLAN freezes what is read, WRITE merges it, VERIFY looks at what is there, REPORT says so. */
 import { CancellationScope, log, ParentClosePolicy, startChild, upsertMemo, workflowInfo } from '@temporalio/workflow';
 import type { PlanPageResult, ResolvedRun, SealedPlanRef, VerifyPageResult } from '../contracts/activities.ts';
+import type { Limits } from '../contracts/limits.ts';
 import { MEMO } from '../contracts/names.ts';
 import type { PlanTotals } from '../contracts/plan.ts';
 import type { PlanReport, Report } from '../contracts/report.ts';
@@ -28,6 +29,7 @@ export async function mergeRun(input: unknown): Promise<Report | PlanReport> {
       state.resolved(resolved);
       return state.ended(resolved.dryRun ? await planOnly(state, resolved) : await merge(state, resolved));
     } catch (error) {
+      await state.orphans.ended();
       throw asFailure(error, state.tally);
     }
   });
@@ -61,9 +63,11 @@ async function merge(state: RunState, resolved: ResolvedRun): Promise<Report> {
     plan = await makePlan(state, run);
     if (plan) await write(state, run, plan);
     await lease.confirm();
+    await state.orphans.ended();
     const differences = plan && !state.control.cancelled ? await verify(state, run) : 0;
     return await report(state, run, plan, state.control.cancelled ? 'cancelled' : 'completed', differences);
   } catch (error) {
+    await state.orphans.ended();
     // What stopped the run may keep its report from being written too; the failure says why in either case.
     if (plan) await report(state, run, plan, 'failed', 0, error).catch((unwritten: unknown) => { log.warn('no report could be written', { unwritten }); });
     throw error;
@@ -75,23 +79,23 @@ async function makePlan(state: RunState, resolved: ResolvedRun): Promise<SealedP
   const { run, planHash } = resolved;
   const { short, walking } = callsOf(resolved);
   state.enter('PLAN');
-  if (planHash !== null) return planned(state, await short.openPlan({ run, planHash }));
+  if (planHash !== null) {
+    const plan = await short.openPlan({ run, planHash });
+    state.planned(plan.totals);
+    return plan;
+  }
   for (let segment: string | null = null; await state.control.mayGoOn();) {
     const at: string | null = segment;
     const page: PlanPageResult | null = await state.control.interruptible(() => walking.planPage({ run, segment: at, limits: state.control.limits }), () => null);
     if (!page) continue;
     segment = page.segment;
     state.planned(page.totals);
-    if (page.plan) return planned(state, page.plan);
+    if (!page.plan) continue;
+    const { tally } = state.batches;
+    state.batches.tally = { ...tally, requests: { ...tally.requests, list: tally.requests.list + page.plan.totals.listRequests } };
+    return page.plan;
   }
   return null;
-}
-
-function planned(state: RunState, plan: SealedPlanRef): SealedPlanRef {
-  state.planned(plan.totals);
-  const { tally } = state.batches;
-  state.batches.tally = { ...tally, requests: { ...tally.requests, list: tally.requests.list + plan.totals.listRequests } };
-  return plan;
 }
 
 /** Runs the batches: here where one work page holds them all, else in a `mergePage` child for each page. */
@@ -104,9 +108,16 @@ async function write(state: RunState, run: ResolvedRun, plan: SealedPlanRef): Pr
     await runBatches(control, { ...common, page: 0, batches: onlyPage, summaries: plan.summaries }, state.batches, () => { state.show(); });
     return;
   }
-  const share = (limits: typeof control.limits): typeof limits => ({ ...limits, parallelGroups: Math.max(1, Math.ceil(limits.parallelGroups / PAGES_IN_FLIGHT)) });
-  await bounded(plan.workPages.length, () => PAGES_IN_FLIGHT, () => control.mayGoOn(), async (page) => {
+  const underWay: number[] = [];
+  const shareOf = (page: number) => (limits: Limits): Limits => {
+    // Together they may do what the run may: of an odd number the first has one more, and of a single one the second has nothing.
+    const behind = PAGES_IN_FLIGHT - 1 - underWay.indexOf(page);
+    return { ...limits, parallelGroups: Math.floor((limits.parallelGroups + behind) / PAGES_IN_FLIGHT) };
+  };
+  await bounded(plan.workPages.length, () => Math.min(PAGES_IN_FLIGHT, control.limits.parallelGroups), () => control.mayGoOn(), async (page) => {
     const batches = plan.workPages[page] ?? 0;
+    const share = shareOf(page);
+    underWay.push(page);
     try {
       const tally = await control.withChild(() => startChild(mergePage, {
         workflowId: pageId(page), args: [{ ...common, page, batches, limits: share(control.limits) }],
@@ -118,6 +129,9 @@ async function write(state: RunState, run: ResolvedRun, plan: SealedPlanRef): Pr
       state.batches.tally = addTally(state.batches.tally, tallyOfFailure(error));
       throw error;
     } finally {
+      underWay.splice(underWay.indexOf(page), 1);
+      // The one behind it is the first now.
+      if (control.limits.parallelGroups % PAGES_IN_FLIGHT !== 0) control.setLimits(control.limits);
       state.show();
     }
   }, () => { control.cancel(); });

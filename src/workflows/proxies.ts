@@ -16,9 +16,9 @@ const DEFAULT_HEARTBEAT_TIMEOUT_MS = 30_000;
 export interface Calls {
   /** Short calls. */
   readonly short: ControlActivities;
-  /** Calls that walk a listing or read many artefacts. */
+  /** Calls that walk a listing, or read many artefacts or all chunks. An attempt has days: all that was written may be read, and a worker that dies is noticed by its heartbeats. */
   readonly walking: ControlActivities;
-  /** Calls that move bytes, and heartbeat their cursor. A call returns after 10 minutes; one that waits for a store may take longer. */
+  /** Calls that move bytes, and heartbeat their cursor. A call returns after 10 minutes, or once its cursor has moved then; one that waits for a store may take longer. */
   readonly moving: (call: { /** Of its workflow, once. */ readonly id: string; readonly summary: string }) => DataActivities;
 }
 
@@ -27,7 +27,7 @@ export function callsWith(heartbeatTimeout: number = DEFAULT_HEARTBEAT_TIMEOUT_M
   const common = { heartbeatTimeout, retry, cancellationType };
   return {
     short: proxyActivities<ControlActivities>({ ...common, taskQueue: QUEUES.control, startToCloseTimeout: '2m' }),
-    walking: proxyActivities<ControlActivities>({ ...common, taskQueue: QUEUES.control, startToCloseTimeout: '6h' }),
+    walking: proxyActivities<ControlActivities>({ ...common, taskQueue: QUEUES.control, startToCloseTimeout: '10d' }),
     moving: ({ id, summary }) => proxyActivities<DataActivities>({ ...common, taskQueue: QUEUES.data, startToCloseTimeout: '24h', activityId: id, summary }),
   };
 }

@@ -1,6 +1,6 @@
 /**
  * Tells a run that it was reset: it goes on as another execution, and what it had started may have ended without its history saying so
- * (children that were terminated along with it, a lease that another run took meanwhile).
+ * (children that were terminated along with it, a lease that another run took meanwhile), or goes on without it (children that started after that point).
  *
  * Workers load this as an interceptor. What the server says of a reset is a new seed for the workflow's random numbers. It takes effect at
  * the same place in each replay, so what is done about it is repeated exactly; but the SDK keeps it to itself, and has to be asked.

@@ -1,6 +1,6 @@
 /** What the root knows of its run, for the `progress` query, the UI's details and the search attributes. */
-import { setCurrentDetails, setHandler, upsertSearchAttributes } from '@temporalio/workflow';
-import { defineSearchAttributeKey } from '@temporalio/common';
+import { condition, setCurrentDetails, setHandler, upsertSearchAttributes } from '@temporalio/workflow';
+import { defineSearchAttributeKey, HandlerUnfinishedPolicy } from '@temporalio/common';
 import type { ResolvedRun, RunIdentity } from '../contracts/activities.ts';
 import type { Limits } from '../contracts/limits.ts';
 import { SEARCH_ATTRIBUTES } from '../contracts/names.ts';
@@ -12,6 +12,7 @@ import { noBatches, type BatchesState } from './batches.ts';
 import { Control } from './control.ts';
 import { changedLimits } from './limits.ts';
 import { progressQuery, setLimitsUpdate } from './messages.ts';
+import { endOrphansOfResets } from './orphans.ts';
 
 /** Until the spec is resolved nothing is limited by them. */
 const LIMITS_BEFORE_SPEC: Limits = { parallelGroups: 1, downloads: null, uploads: 1, bytesPerSecond: null, requestsPerSecond: null };
@@ -19,6 +20,7 @@ const LIMITS_BEFORE_SPEC: Limits = { parallelGroups: 1, downloads: null, uploads
 export class RunState {
   readonly identity: RunIdentity;
   readonly control: Control;
+  readonly orphans = endOrphansOfResets();
   readonly batches: BatchesState = noBatches();
   planTotals: PlanTotals | null = null;
   #run: ResolvedRun | null = null;
@@ -31,10 +33,16 @@ export class RunState {
     this.control = new Control(LIMITS_BEFORE_SPEC);
     this.control.onChanged = () => { this.show(); };
     setHandler(progressQuery, () => this.#progress(), { description: 'Where the run stands.' });
-    setHandler(setLimitsUpdate, (changes) => {
+    setHandler(setLimitsUpdate, async (changes) => {
+      // What changes are the run's own limits, which the spec says.
+      if (!this.#run) await condition(() => this.#run !== null);
       this.control.setLimits(changedLimits(this.control.limits, changes));
       return this.control.limits;
-    }, { description: 'Change limits: {"downloads": 10, "bytesPerSecond": "50MiB"}; "off" lifts a limit.', validator: (changes) => { changedLimits(this.control.limits, changes); } });
+    }, {
+      description: 'Change limits: {"downloads": 10, "bytesPerSecond": "50MiB"}; "off" lifts a limit.', validator: (changes) => { changedLimits(this.control.limits, changes); },
+      // Whoever asks is told by the server that a run has ended whose spec could not be resolved.
+      unfinishedPolicy: HandlerUnfinishedPolicy.ABANDON,
+    });
   }
 
   get tally(): Tally {

@@ -55,12 +55,13 @@ export function createFakes(workPages: readonly number[], overrides: Partial<Act
   const activities: Activities = {
     resolveSpec: async ({ identity, raw }) => resolved(identity, raw as FakeInput | undefined),
     findLeaseHolder: async () => null,
+    endOrphans: async () => undefined,
     checkAccess: async ({ run }) => ({ ...run, createOnce: true }),
     planPage: async () => ({ segment: 'segment-1', totals, plan }),
     openPlan: async () => plan,
     describeBatches: async ({ page }) => Array.from({ length: workPages[page] ?? 0 }, (_, batch) => ({ text: `batch ${batch} of page ${page}`, groups: 1 })),
     verifyPage: async () => ({ differences: 0, requests: { ...emptyTally().requests, head: 1 } }),
-    verifyAll: async ({ run, mode }) => ({ schema: 'tributary.verify/1', run, mode, chunks: batches, differences: [] }),
+    verifyAll: async ({ run, mode }) => ({ schema: 'tributary.verify/1', run, mode, chunks: batches, differences: [], omitted: 0 }),
     writeReport: async (input) => reportOf(input),
     writePlanReport: async ({ run, source, target, label }) => ({
       schema: 'tributary.plan/1', run: { id: run.id, stamp: run.stamp, job: 'merge', label, planHash: plan.planHash }, source, target,

@@ -6,7 +6,7 @@ import { ApplicationFailure } from '@temporalio/common';
 import type { MergeChunksInput } from '../../src/contracts/activities.ts';
 import type { OpenChunk } from '../../src/contracts/cursor.ts';
 import type { BranchProgress, Progress } from '../../src/contracts/progress.ts';
-import { createFakes, cursorAfter, described, linesAt, mergedBatch, reached, untilInterrupted } from '../support/fake-activities.ts';
+import { createFakes, cursorAfter, described, interrupted, linesAt, mergedBatch, reached, untilInterrupted } from '../support/fake-activities.ts';
 import { createGate } from '../support/gate.ts';
 import { eventsOf, type Recorded } from '../support/histories.ts';
 import { until } from '../support/until.ts';
@@ -55,6 +55,47 @@ describe('the window of a run', () => {
       await run.executeUpdate('setLimits', { args: [{ parallelGroups: 4 }] });
       expect(await run.result()).toMatchObject({ done: { objects: 4 }, lines: 5 });
     });
+  });
+
+  it.each([1, 2, 3])('holds no more than parallelGroups says where there are several pages: %d', async (parallelGroups) => {
+    let running = 0;
+    let most = 0;
+    const fakes = createFakes([3, 3, 2], {
+      mergeChunks: async () => {
+        running += 1;
+        most = Math.max(most, running);
+        await setTimeout(300);
+        running -= 1;
+        return mergedBatch();
+      },
+    });
+    await rig().serve(fakes, async () => {
+      expect(await (await rig().start(`pages-${parallelGroups}`, { limits: { parallelGroups } })).result()).toMatchObject({ done: { objects: 8 } });
+    });
+    expect(most).toBeLessThanOrEqual(parallelGroups);
+  });
+
+  it('is one batch from the end of what was under way on, where two pages are and the run may do less', async () => {
+    let running = 0;
+    const others: number[] = [];
+    const fakes = createFakes([3, 3], {
+      mergeChunks: async (input) => {
+        if (fakes.of('mergeChunks').length <= 2) return interrupted(input);
+        others.push(running);
+        running += 1;
+        await setTimeout(200);
+        running -= 1;
+        return mergedBatch(linesAt(input) + 1);
+      },
+    });
+    await rig().serve(fakes, async () => {
+      const run = await rig().start('shrinking', { limits: { parallelGroups: 2 } });
+      await until(() => fakes.of('mergeChunks').length, (calls) => calls === 2);
+      await run.executeUpdate('setLimits', { args: [{ parallelGroups: 1 }] });
+      expect(await run.result()).toMatchObject({ done: { objects: 6 } });
+    });
+    // The two that were under way end beside each other.
+    expect(others.slice(2)).toEqual([0, 0, 0, 0]);
   });
 
   it('tells each batch the limits of the whole run: the workers share them', async () => {

@@ -2,10 +2,11 @@
 import { describe, expect, it } from '@jest/globals';
 import type { WorkflowHandle } from '@temporalio/client';
 import { Context } from '@temporalio/activity';
+import { ApplicationFailure, CancelledFailure } from '@temporalio/common';
 import type { MergeChunksInput, MergeChunksResult } from '../../src/contracts/activities.ts';
 import type { Limits } from '../../src/contracts/limits.ts';
 import type { BranchProgress, Progress } from '../../src/contracts/progress.ts';
-import { createFakes, cursorAfter, interrupted, linesAt, mergedBatch, untilInterrupted, type Activities } from '../support/fake-activities.ts';
+import { createFakes, cursorAfter, interrupted, linesAt, mergedBatch, untilInterrupted, type Activities, type Fakes } from '../support/fake-activities.ts';
 import { createGate } from '../support/gate.ts';
 import { until } from '../support/until.ts';
 import { useWorkflowRig } from '../support/workflow-rig.ts';
@@ -20,6 +21,11 @@ const detailsOf = async (run: WorkflowHandle): Promise<string> => (await run.que
 
 /** The first call of each batch is interrupted, the next merges it to its end. */
 const interruptedOnce = (input: MergeChunksInput): Promise<MergeChunksResult> => (input.cursor === null ? interrupted(input) : Promise.resolve(mergedBatch(linesAt(input) + 1)));
+
+/** The workflows whose calls merge. */
+const callsIn = (fakes: Fakes): string[] => fakes.calls.filter(({ name }) => name === 'mergeChunks').map(({ workflowId }) => workflowId);
+const untilCancelAsked = (workflowId = ''): Promise<unknown> =>
+  until(() => rig().client.workflow.getHandle(workflowId).fetchHistory(), ({ events }) => events!.some(({ activityTaskCancelRequestedEventAttributes: asked }) => asked));
 
 describe('pause and resume', () => {
   it.each([['in one page', [3]], ['in several pages', [2, 1, 1]]])('interrupt the calls %s, start nothing meanwhile, and go on from their cursors', async (_, pages) => {
@@ -58,7 +64,7 @@ describe('pause and resume', () => {
       await until(() => fakes.of('mergeChunks').length, (calls) => calls === 3);
       await run.signal('pause');
       await inState(run, 'pausing');
-      const branches = new Set(fakes.calls.filter(({ name }) => name === 'mergeChunks').map(({ workflowId }) => workflowId));
+      const branches = new Set(callsIn(fakes));
       const states = (): Promise<string[]> => Promise.all([...branches].map(async (id) => (await rig().client.workflow.getHandle(id).query<BranchProgress>('progress')).state));
       await until(states, (now) => now.filter((state) => state === 'paused').length === children - 1);
       expect(await progress(run)).toMatchObject({ state: 'pausing' });
@@ -126,6 +132,77 @@ describe('pause and resume', () => {
       died.open();
     });
     expect(fakes.of('mergeChunks').map((input) => ({ lines: linesAt(input), recovering: input.recovering }))).toEqual([{ lines: 0, recovering: false }, { lines: 42, recovering: true }]);
+  });
+
+  it('go on from what a call tells with its cancellation, where that comes before it begins', async () => {
+    const fakes = createFakes([1], { mergeChunks: async (input) => {
+      if (input.cursor !== null) return mergedBatch(linesAt(input) + 1);
+      await untilInterrupted(cursorAfter(42));
+      throw new CancelledFailure('CANCELLED', [cursorAfter(42)]);
+    } });
+    await rig().serve(fakes, async () => {
+      const run = await rig().start('cancelled-call');
+      await until(() => fakes.of('mergeChunks').length, (calls) => calls === 1);
+      await run.signal('pause');
+      await inState(run, 'paused');
+      await run.signal('resume');
+      await until(() => fakes.of('mergeChunks').length, (calls) => calls === 2);
+      // Uploads may be left which the cursor does not name.
+      expect(fakes.of('mergeChunks').map((input) => ({ lines: linesAt(input), recovering: input.recovering }))).toEqual([{ lines: 0, recovering: false }, { lines: 42, recovering: true }]);
+      expect(await run.result()).toMatchObject({ status: 'completed', lines: 43 });
+    });
+  });
+
+  it('begin again where a call did whose next attempt waits: what the one before had told the server has forgotten', async () => {
+    const fakes = createFakes([1], { mergeChunks: async (input) => {
+      if (fakes.of('mergeChunks').length > 1) return mergedBatch(linesAt(input) + 1);
+      throw ApplicationFailure.create({ type: 'WorkerShutdown', message: 'the worker stops', nextRetryDelay: '60s', details: [cursorAfter(42)] });
+    } });
+    await rig().serve(fakes, async () => {
+      const run = await rig().start('waits-in-pause');
+      await until(async () => (await rig().client.workflow.getHandle(callsIn(fakes)[0] ?? 'none').describe().catch(() => null))?.raw.pendingActivities?.[0]?.attempt, (attempt) => attempt === 2);
+      await run.signal('pause');
+      await inState(run, 'paused');
+      await run.signal('resume');
+      expect(await run.result()).toMatchObject({ status: 'completed', lines: 1 });
+    });
+    expect(fakes.of('mergeChunks').map((input) => ({ lines: linesAt(input), recovering: input.recovering }))).toEqual([{ lines: 0, recovering: false }, { lines: 0, recovering: true }]);
+  });
+
+  it('go on where a call fails in a way that passes, just as it is interrupted: the server does not retry it then', async () => {
+    const fail = createGate();
+    const fakes = createFakes([1], { mergeChunks: async (input) => {
+      if (input.cursor !== null) return mergedBatch(linesAt(input) + 1);
+      await fail.opened;
+      throw ApplicationFailure.create({ type: 'TRB-INTERNAL', message: 'a socket went odd', details: [{}, cursorAfter(42)] });
+    } });
+    await rig().serve(fakes, async () => {
+      const run = await rig().start('fails-in-pause');
+      await until(() => fakes.of('mergeChunks').length, (calls) => calls === 1);
+      await run.signal('pause');
+      await untilCancelAsked(callsIn(fakes)[0]);
+      fail.open();
+      await inState(run, 'paused');
+      await run.signal('resume');
+      expect(await run.result()).toMatchObject({ status: 'completed', lines: 43 });
+    });
+    expect(fakes.of('mergeChunks').map((input) => ({ lines: linesAt(input), recovering: input.recovering }))).toEqual([{ lines: 0, recovering: false }, { lines: 42, recovering: true }]);
+  });
+
+  it('end where a call fails for good, just as it is interrupted', async () => {
+    const fail = createGate();
+    const fakes = createFakes([1], { mergeChunks: async () => {
+      await fail.opened;
+      throw ApplicationFailure.nonRetryable('denied', 'TRB-ACCESS-DENIED', {}, cursorAfter(42));
+    } });
+    await rig().serve(fakes, async () => {
+      const run = await rig().start('fails-for-good-in-pause');
+      await until(() => fakes.of('mergeChunks').length, (calls) => calls === 1);
+      await run.signal('pause');
+      await untilCancelAsked(callsIn(fakes)[0]);
+      fail.open();
+      await expect(run.result()).rejects.toMatchObject({ cause: { type: 'TRB-ACCESS-DENIED' } });
+    });
   });
 });
 
@@ -205,6 +282,27 @@ describe('setLimits', () => {
       await run.result();
     });
     expect(fakes.of('mergeChunks').map(({ limits }) => limits.downloads)).toEqual([null, 2]);
+  });
+
+  it('while the run is being resolved holds over the limits that the run has, and is answered with both', async () => {
+    const reached = createGate();
+    const resolve = createGate();
+    const well = createFakes([1]).activities;
+    const fakes = createFakes([1], { resolveSpec: async (input) => {
+      reached.open();
+      await resolve.opened;
+      return well.resolveSpec(input);
+    } });
+    await rig().serve(fakes, async () => {
+      const run = await rig().start('limits-at-start', { limits: { requestsPerSecond: 50, downloads: 7 } });
+      await reached.opened;
+      const answer = run.executeUpdate<Limits, [unknown]>('setLimits', { args: [{ bytesPerSecond: '1MiB', downloads: 3 }] });
+      await until(() => run.fetchHistory(), ({ events }) => events!.some(({ workflowExecutionUpdateAcceptedEventAttributes: accepted }) => accepted));
+      resolve.open();
+      expect(await answer).toMatchObject({ bytesPerSecond: 2 ** 20, downloads: 3, requestsPerSecond: 50, parallelGroups: 8 });
+      expect(await run.result()).toMatchObject({ status: 'completed' });
+    });
+    expect(fakes.of('mergeChunks')).toMatchObject([{ limits: { bytesPerSecond: 2 ** 20, downloads: 3, requestsPerSecond: 50 } }]);
   });
 
   it('refuses what makes no sense, and the run goes on as before', async () => {

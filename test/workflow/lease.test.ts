@@ -4,6 +4,7 @@ import type { WorkflowHandle, WorkflowHandleWithFirstExecutionRunId } from '@tem
 import { ApplicationFailure } from '@temporalio/common';
 import { ensureTemporalBinary } from '../../src/client/services/ensure-program.ts';
 import { runProgram } from '../../src/client/services/run-program.ts';
+import { createEndOrphans } from '../../src/activities/end-orphans.ts';
 import { createFindLeaseHolder } from '../../src/activities/find-lease-holder.ts';
 import type { ActivityDeps } from '../../src/activities/deps.ts';
 import { createFakes, interrupted, linesAt, mergedBatch, type Activities, type Fakes } from '../support/fake-activities.ts';
@@ -13,11 +14,11 @@ import { useWorkflowRig } from '../support/workflow-rig.ts';
 
 const rig = useWorkflowRig();
 
-/** With the real activity that looks for the holder, which asks the server only. */
-function fakesThatLook(overrides: Partial<Activities> = {}): Fakes {
+/** With the real activities that ask the server only. */
+function fakesThatLook(overrides: Partial<Activities> = {}, workPages: readonly number[] = [1]): Fakes {
   const deps = { temporal: rig().client } as ActivityDeps;
   const findLeaseHolder: Activities['findLeaseHolder'] = (input) => createFindLeaseHolder(deps)(input);
-  return createFakes([1], { findLeaseHolder, ...overrides });
+  return createFakes(workPages, { findLeaseHolder, endOrphans: createEndOrphans(deps), ...overrides });
 }
 
 /** The first run that merges waits for the gate. */
@@ -101,14 +102,16 @@ describe('a run that is reset', () => {
     return rig().client.workflow.getHandle(run.workflowId, runId);
   }
 
+  /** The workflows whose calls merged. */
+  const callsIn = (fakes: Fakes): string[] => fakes.calls.filter(({ name }) => name === 'mergeChunks').map(({ workflowId }) => workflowId);
+
   const stamps = (fakes: Fakes): Set<string> => new Set(fakes.of('writeReport').map(({ run }) => run.stamp));
 
   it.each([
     { when: 'while it writes', to: 'FirstWorkflowTask', ended: false }, { when: 'after it has ended', to: 'FirstWorkflowTask', ended: true }, { when: 'after it has ended', to: 'LastWorkflowTask', ended: true },
   ])('$when to its $to goes on from there with the same stamp, and ends', async ({ to, ended }) => {
     const id = `reset-${to}-${ended ? 'ended' : 'writing'}`;
-    const gate = createGate();
-    const fakes = fakesThatLook(ended ? {} : firstWaits(gate));
+    const fakes = fakesThatLook({ mergeChunks: (input) => (ended || fakes.of('mergeChunks').length > 1 ? Promise.resolve(mergedBatch()) : interrupted(input)) });
     await rig().serve(fakes, async () => {
       const run = await rig().start(id, { target: `s3://merged/${id}/` });
       if (ended) await run.result();
@@ -150,7 +153,39 @@ describe('a run that is reset', () => {
       gate.open();
     });
     expect(stamps(fakes).size).toBe(1);
-    expect(new Set(fakes.calls.filter(({ name }) => name === 'mergeChunks').map(({ workflowId }) => workflowId)).size).toBe(2);
+    expect(new Set(callsIn(fakes)).size).toBe(2);
+  });
+
+  it.each([
+    { batches: 'of one page', workPages: [1], what: null }, { batches: 'of one page', workPages: [1], what: 'cancel' }, { batches: 'of several pages', workPages: [1, 1], what: 'cancel' },
+  ])('while it writes to a point before its batches $batches ends those before it ends ($what)', async ({ workPages, what }) => {
+    const id = `reset "${workPages.length}" ${what}`;
+    const count = workPages.length;
+    let running = 0;
+    const atReport: number[] = [];
+    const well = createFakes(workPages).activities;
+    const fakes = fakesThatLook({
+      mergeChunks: async (input) => {
+        if (what === null && fakes.of('mergeChunks').length > count) return mergedBatch();
+        running += 1;
+        return interrupted(input).finally(() => { running -= 1; });
+      },
+      writeReport: async (input) => {
+        atReport.push(running);
+        return well.writeReport(input);
+      },
+    }, workPages);
+    await rig().serve(fakes, async () => {
+      const run = await rig().start(id, { target: `s3://merged/${count}/${what}/` });
+      await until(() => fakes.of('mergeChunks').length, (calls) => calls === count);
+      const before = callsIn(fakes);
+      const again = await reset(run, 'FirstWorkflowTask');
+      await until(() => fakes.of('mergeChunks').length, (calls) => calls === 2 * count);
+      if (what !== null) await again.signal(what);
+      expect(await again.result()).toMatchObject({ status: what === null ? 'completed' : 'cancelled' });
+      for (const orphan of before) await until(() => rig().client.workflow.getHandle(orphan).describe(), ({ status }) => status.name === 'TERMINATED');
+    });
+    expect(atReport).toEqual([0]);
   });
 
   it('after it was terminated can be cancelled', async () => {

@@ -105,7 +105,10 @@ describe('the phases of a run', () => {
 
   it('opens the plan of another run instead of making one', async () => {
     const fakes = createFakes([1]);
-    await rig().serve(fakes, async () => { await (await rig().start('apply', { planHash: 'theirs' })).result(); });
+    await rig().serve(fakes, async () => {
+      // The listing was paid for by the run that planned.
+      expect(await (await rig().start('apply', { planHash: 'theirs' })).result()).toMatchObject({ planned: { objects: 1 }, requests: { list: 0 } });
+    });
     expect(fakes.of('openPlan')).toMatchObject([{ planHash: 'theirs' }]);
     expect(fakes.of('planPage')).toEqual([]);
     expect(fakes.of('mergeChunks')).toHaveLength(1);
@@ -188,6 +191,14 @@ describe('what people see of a run', () => {
       .filter((event) => event.startChildWorkflowExecutionInitiatedEventAttributes ?? event.activityTaskScheduledEventAttributes?.taskQueue?.name === 'tributary-data')
       .map((event) => Buffer.from(event.userMetadata?.summary?.data ?? []).toString());
     expect(summaries.sort()).toEqual(['"2 batches, the first: batch 0 of page 0"', '"batch 0 of page 0"', '"batch 1 of page 0"', '"batch 1 of page 0, call 2"', '"writer of s3://merged/"']);
+  });
+});
+
+describe('the look at the target', () => {
+  it.each([['mergeRun', 'verifyPage', {}], ['verifyRun', 'verifyAll', { run: 'w', mode: 'content' }]])('of %s has days for an attempt: it may read all that was written', async (type, activity, input) => {
+    const [recorded] = await rig().serve(createFakes([1]), async () => { await (await rig().startType(type, `days-${type}`, [input])).result(); });
+    const scheduled = recorded?.history.events?.map((event) => event.activityTaskScheduledEventAttributes).find((attributes) => attributes?.activityType?.name === activity);
+    expect(Number(scheduled?.startToCloseTimeout?.seconds)).toBe(10 * 24 * 3600);
   });
 });
 

@@ -38,6 +38,7 @@ export function renderVerify(report: VerifyReport, style: Style): string {
   const mark = (text: string): string => (text === FINDING_MARKS.same ? style.green(text) : text === FINDING_MARKS.error ? style.red(text) : style.yellow(text));
   const findings = columns(report.differences.map((finding) => [mark(finding.mark), finding.uri, finding.what]));
   const where = `in ${several(report.chunks, 'chunk')}${report.sources === undefined ? '' : ` and ${several(report.sources, 'source')}`}, by ${report.mode}`;
-  const verdict = report.differences.length === 0 ? style.green(`no differences ${where}`) : style.red(`${several(report.differences.length, 'difference')} ${where}`);
-  return [...findings, verdict].join('\n');
+  const differences = report.differences.length + report.omitted;
+  const verdict = differences === 0 ? style.green(`no differences ${where}`) : style.red(`${several(differences, 'difference')} ${where}`);
+  return [...findings, ...(report.omitted === 0 ? [] : [`and ${count(report.omitted)} more, which are not listed`]), verdict].join('\n');
 }

@@ -6,7 +6,7 @@
  */
 import type { WorkflowExecutionDescription } from '@temporalio/client';
 import { WorkflowNotFoundError } from '@temporalio/common';
-import { MEMO, WORKFLOWS } from '../../contracts/names.ts';
+import { ENDED_STATUSES, MEMO, WORKFLOWS } from '../../contracts/names.ts';
 import type { RunRecord } from '../../contracts/records.ts';
 import { inputOf } from '../run-list.ts';
 import type { Runs } from '../runs.ts';
@@ -15,8 +15,6 @@ export type RunState =
   | { readonly lives: true; readonly why: string }
   /** `endedMs`: null where Temporal does not remember it any more. */
   | { readonly lives: false; readonly why: string; readonly endedMs: number | null };
-
-const ENDED: ReadonlySet<string> = new Set(['COMPLETED', 'FAILED', 'CANCELLED', 'TERMINATED', 'TIMED_OUT']);
 
 export class TemporalAnswers {
   readonly #runs: Runs;
@@ -39,7 +37,7 @@ export class TemporalAnswers {
     if (!found) return { lives: false, why: `the run ${id} ended so long ago that Temporal does not know it any more`, endedMs: null };
     const { status, closeTime } = found;
     const word = status.name.toLowerCase().replaceAll('_', ' ');
-    if (ENDED.has(status.name)) return { lives: false, why: `the run ${id} has ended (${word})`, endedMs: closeTime?.getTime() ?? null };
+    if (ENDED_STATUSES.has(status.name)) return { lives: false, why: `the run ${id} has ended (${word})`, endedMs: closeTime?.getTime() ?? null };
     // Another run may have been given the same id, after this one had failed.
     const first = found.raw.workflowExecutionInfo?.firstRunId ?? '';
     if (first !== '' && first.slice(-8) !== stamp.slice(-8)) return { lives: false, why: `the run ${id} has ended, and another one has its id now`, endedMs: null };

@@ -39,10 +39,12 @@ describe('renderFailures', () => {
 
 describe('renderVerify', () => {
   it('marks each finding, and ends with the verdict', () => {
-    const report = { schema: 'tributary.verify/1', run: 'a', mode: 'content', chunks: 3 } as const;
+    const report = { schema: 'tributary.verify/1', run: 'a', mode: 'content', chunks: 3, omitted: 0 } as const;
     expect(renderVerify({ ...report, differences: [] }, PLAIN)).toBe('no differences in 3 chunks, by content');
     expect(renderVerify({ ...report, differences: [{ mark: '+', uri: 's3://m/a', what: 'it is gone' }, { mark: '*', uri: 's3://m/bb', what: '10 bytes, not 12' }] }, PLAIN)).toBe(
       '+  s3://m/a   it is gone\n*  s3://m/bb  10 bytes, not 12\n2 differences in 3 chunks, by content');
+    expect(renderVerify({ ...report, differences: [{ mark: '+', uri: 's3://m/a', what: 'it is gone' }], omitted: 12_345 }, PLAIN)).toBe(
+      '+  s3://m/a  it is gone\nand 12,345 more, which are not listed\n12,346 differences in 3 chunks, by content');
   });
 });
 
