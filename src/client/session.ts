@@ -65,15 +65,17 @@ async function openEmbedded(context: Context, where: Extract<Where, { kind: 'emb
   const server = await joinEmbedded(where.directory, environment, (line) => { output.say(line); });
   let connected: Connected | undefined;
   let worker: LocalWorker | undefined;
-  const close = async (): Promise<void> => {
+  let closing: Promise<void> | undefined;
+  const close = (): Promise<void> => closing ??= (async () => {
     try {
       await worker?.stop();
       await connected?.close();
     } finally {
       await server.leave();
     }
-  };
-  const leaveNow = (): void => { void close().finally(() => process.exit(EXIT.detached)); };
+  })();
+  // A command that has come to its end is left to it.
+  const leaveNow = (): void => { if (closing === undefined) void close().finally(() => process.exit(process.exitCode ?? EXIT.detached)); };
   if (!handlesInterrupt) interrupt.addEventListener('abort', leaveNow, { once: true });
   try {
     const temporal = { address: server.address, namespace: 'default', connection: {} };

@@ -5,7 +5,7 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { isAlive, stopProcess } from '../../src/client/services/managed-process.ts';
 import { reportSchema } from '../../src/contracts/report.ts';
 import type { Ended, Program } from '../support/programs.ts';
-import { useRig } from '../support/rig.ts';
+import { ROOT, useRig } from '../support/rig.ts';
 import { until } from '../support/until.ts';
 
 // Before the rig goes, and the state with it: where a test failed, its server may still run.
@@ -104,6 +104,40 @@ describe('local mode', () => {
     expect((await first.ended).code).toBe(0);
     expect(nothingRuns()).toBe(true);
     expect(isAlive(pid)).toBe(false);
+  });
+});
+
+describe('a stream that cannot be written to', () => {
+  /** A command in a shell, whose exit code is that of the command. */
+  const shell = (args: readonly string[], redirected: string): Promise<Ended> => rig().programs.run('bash', [
+    '-c', `"$@" ${redirected}; exit \${PIPESTATUS[0]}`, 'bash', process.execPath, join(ROOT, 'bin', 'tributary.mjs'), ...args,
+  ], { env: { ...rig().env, ...LOCAL } });
+
+  it.each([['both', '2>&1 | head -4'], ['stderr', '2> >(head -4 >&2) | cat']])('pauses as at Ctrl-C where its reader has left: %s', async (name, redirected) => {
+    const target = `s3://merged/left-${name}/`;
+    const { code, stdout, stderr } = await shell(slowly(target), redirected);
+    expect({ code, stdout, stderr }).toMatchObject({ code: 130 });
+    expect(nothingRuns()).toBe(true);
+    const [, id] = /run (\S+) {2}http/.exec(stdout + stderr) ?? [];
+    expect(JSON.parse((await local('status', id!, '-o', 'json')).stdout)).toMatchObject({ state: 'paused' });
+    expect((await local('cancel', id!)).code).toBe(0);
+    expect(nothingRuns()).toBe(true);
+  });
+
+  it('ends without an error where a look has been enough', async () => {
+    expect(await shell(['runs'], '| true')).toMatchObject({ code: 0, stderr: '' });
+    expect(nothingRuns()).toBe(true);
+  });
+
+  it('is named where its disk is full, and nothing is left running', async () => {
+    const said = 'error: stdout cannot be written: ENOSPC: no space left on device, write\n';
+    expect(await shell(['runs'], '> /dev/full')).toMatchObject({ code: 1, stderr: said });
+    expect(await shell(['merge', 's3://logs/small/', 's3://merged/full/', '-q'], '> /dev/full')).toMatchObject({ code: 1, stderr: said });
+    expect(nothingRuns()).toBe(true);
+    // Of a cluster, too.
+    expect(await shell(['runs', '--address', rig().temporal.address], '> /dev/full')).toMatchObject({ code: 1, stderr: said });
+    expect(await shell(['merge', 's3://logs/small/', 's3://merged/mute/'], '2> /dev/full')).toMatchObject({ code: 1 });
+    expect(nothingRuns()).toBe(true);
   });
 });
 

@@ -26,6 +26,8 @@ export async function merge(context: Context, source: string, target: string, fl
 export async function startAndFollow(context: Context, session: Session, flags: RunFlags, start: () => Promise<Run>): Promise<number> {
   const { output } = context;
   const run = await start();
+  // From here on whoever leaves leaves a run behind, and is told so.
+  context.interrupt();
   const page = session.page(run.id);
   output.say(`run ${run.id}${page === undefined ? '' : `  ${page}`}`);
   if (flags.detach === true) {
