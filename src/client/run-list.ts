@@ -2,6 +2,7 @@
 import type { Client, WorkflowExecutionInfo } from '@temporalio/client';
 import { defaultPayloadConverter } from '@temporalio/common';
 import pLimit from 'p-limit';
+import { TributaryError } from '../contracts/errors.ts';
 import { formatS3Uri, locationInput } from '../contracts/location.ts';
 import type { ApplyInput, MergeInput, RetryInput } from '../contracts/merge.ts';
 import { WORKFLOWS } from '../contracts/names.ts';
@@ -20,11 +21,24 @@ export async function listRuns(runs: Runs, limit: number, wanted: (info: Workflo
   });
 }
 
-/** The open run of an input that says the same, in local mode. */
-export async function findOpenRun(runs: Runs, input: MergeInput | RetryInput): Promise<string | undefined> {
+/**
+ * The open run that was started by an input that says the same, and under this id where one is given: what a command that is said again goes on with.
+ * @throws TRB-INVALID-INPUT where another input has the id; TRB-TARGET-BUSY where another run has the target
+ */
+export async function findOpenRun(runs: Runs, input: MergeInput | ApplyInput | RetryInput, id?: string): Promise<string | undefined> {
   const inputHash = hashOfInput(input);
   const open = await runs.guard({}, () => newest(runs.client, `WorkflowType = '${WORKFLOWS.mergeRun}' AND ExecutionStatus = 'Running'`, 1000));
-  return open.find(({ memo }) => memo?.['inputHash'] === inputHash)?.workflowId;
+  const same = open.find(({ memo, workflowId }) => memo?.['inputHash'] === inputHash && (id === undefined || workflowId === id));
+  if (same) return same.workflowId;
+  const goOn = (run: string): string => `\`tributary watch ${run}\` goes on with it, \`tributary cancel ${run}\` ends it`;
+  if (open.some(({ workflowId }) => workflowId === id)) {
+    throw new TributaryError('TRB-INVALID-INPUT', `the run ${id ?? ''} was started by another input, and has not ended: ${goOn(id ?? '')}; or choose another --id`);
+  }
+  if (!('target' in input) || input.dryRun === true) return undefined;
+  const target = formatS3Uri(locationInput.parse(input.target));
+  const busy = open.find(({ memo }) => memo?.['target'] === target);
+  if (busy) throw new TributaryError('TRB-TARGET-BUSY', `the run ${busy.workflowId} writes to ${target}, and was not started by this input and id: ${goOn(busy.workflowId)}`);
+  return undefined;
 }
 
 /** The newest finished run between two places that is no retry of another. */

@@ -51,7 +51,7 @@ export const ERRORS = {
   'TRB-NO-WORKER': transient(EXIT.temporary, 'Start one with `tributary worker`; what was asked of the run is kept until then.'),
   'TRB-BAD-CREDENTIALS': permanent(EXIT.denied, 'Check the access key, the secret and the session token of this store.'),
   'TRB-ACCESS-DENIED': permanent(EXIT.denied, 'Grant the permission named in the message; `tributary doctor` tests each one.'),
-  'TRB-TARGET-BUSY': permanent(EXIT.conflict, 'Wait for the other run, or cancel it.'),
+  'TRB-TARGET-BUSY': permanent(EXIT.conflict, 'Wait for the other run, or cancel it; where nobody works on it, `tributary watch` or `tributary resume` goes on with it.'),
   'TRB-TARGET-MERGED': permanent(EXIT.conflict, 'Say --again to merge the source once more under a new stamp.'),
   'TRB-CHUNK-CONFLICT': permanent(EXIT.conflict, 'Move the foreign object away; it was not touched.'),
   'TRB-CHUNK-DIVERGED': permanent(EXIT.conflict, 'A chunk of this run exists with other bytes, because a source changed in between; start a new run.'),

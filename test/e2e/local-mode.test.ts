@@ -61,13 +61,14 @@ describe('local mode', () => {
   });
 
   it('killed half-way, goes on from where it was with the same command', async () => {
-    const first = startLocal(...slowly('s3://merged/killed/'));
+    const first = startLocal(...slowly('s3://merged/killed/'), '--id', 'killed');
     await moves(first);
     const { pid } = server();
     first.kill('SIGKILL');
     await first.ended;
     expect(isAlive(pid)).toBe(true);
-    const second = startLocal(...slowly('s3://merged/killed/'), '-o', 'json');
+    expect(await local('merge', 's3://logs/large/', 's3://merged/killed/', '--lines', '9')).toMatchObject({ code: 8, stderr: expect.stringContaining('`tributary watch killed` goes on with it') });
+    const second = startLocal(...slowly('s3://merged/killed/'), '--id', 'killed', '-o', 'json');
     const [, id] = await second.printed(/resuming the run (\S+) from where it was/);
     const { code, stdout } = await second.ended;
     expect(code).toBe(0);

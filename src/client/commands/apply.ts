@@ -3,7 +3,7 @@ import type { PlanReport } from '../../contracts/report.ts';
 import type { Context } from '../context.ts';
 import { limitsInputOf, type LimitFlags } from '../merge-input.ts';
 import { openSession } from '../session.ts';
-import { startAndFollow, type RunFlags } from './merge.ts';
+import { runToGoOnWith, startAndFollow, type RunFlags } from './merge.ts';
 
 interface ApplyFlags extends RunFlags, LimitFlags {
   readonly label?: string;
@@ -18,11 +18,12 @@ export async function apply(context: Context, id: string, flags: ApplyFlags): Pr
     return await startAndFollow(context, session, flags, async () => {
       const plan = await session.runs.run(id).result();
       if (!isPlan(plan)) throw new TributaryError('TRB-INVALID-INPUT', `the run ${id} merged, and froze no plan; make one with \`tributary plan merge\``);
-      return session.runs.apply(plan, {
+      const input = {
         ...(Object.keys(limits).length === 0 ? {} : { limits }),
         ...(flags.again === undefined ? {} : { again: flags.again }),
         ...(flags.label === undefined ? {} : { label: flags.label }),
-      }, flags.id);
+      };
+      return await runToGoOnWith(context, session, { ...input, apply: plan.run.id }, flags.id) ?? session.runs.apply(plan, input, flags.id);
     });
   } finally {
     await session.close();

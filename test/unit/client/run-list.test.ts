@@ -72,8 +72,30 @@ describe('findOpenRun', () => {
       { id: 'this', status: 'RUNNING', startedMs: 1, memo: { ...memo, inputHash: hashOfInput(input) } },
     ], queries);
     await expect(findOpenRun(runs, input)).resolves.toBe('this');
-    await expect(findOpenRun(runs, { ...input, again: true })).resolves.toBeUndefined();
+    await expect(findOpenRun(runs, { ...input, target: 's3://merged/other/' })).resolves.toBeUndefined();
     expect(queries[0]).toBe('WorkflowType = \'mergeRun\' AND ExecutionStatus = \'Running\'');
+  });
+
+  it('goes by the id where one is given, and says where another input has it', async () => {
+    const input = { source: 's3://logs/', target: 's3://merged/', label: 'mine' };
+    const runs = runsWith([
+      { id: 'mine', status: 'RUNNING', startedMs: 1, memo: { ...memo, inputHash: hashOfInput(input) } },
+      { id: 'elsewhere', status: 'RUNNING', startedMs: 1, memo: { ...memo, target: 's3://b/' } },
+    ]);
+    await expect(findOpenRun(runs, input, 'mine')).resolves.toBe('mine');
+    await expect(findOpenRun(runs, input, 'elsewhere')).rejects.toMatchObject({
+      code: 'TRB-INVALID-INPUT', message: 'the run elsewhere was started by another input, and has not ended: `tributary watch elsewhere` goes on with it, `tributary cancel elsewhere` ends it; or choose another --id',
+    });
+  });
+
+  it('says which other run has the target, and how to go on with it', async () => {
+    const input = { source: 's3://logs/', target: 's3a://merged', chunk: { lines: 7 } };
+    const runs = runsWith([{ id: 'first', status: 'RUNNING', startedMs: 1, memo }]);
+    await expect(findOpenRun(runs, input, 'second')).rejects.toMatchObject({
+      code: 'TRB-TARGET-BUSY', message: 'the run first writes to s3://merged/, and was not started by this input and id: `tributary watch first` goes on with it, `tributary cancel first` ends it',
+    });
+    await expect(findOpenRun(runs, { ...input, dryRun: true })).resolves.toBeUndefined();
+    await expect(findOpenRun(runs, { retryOf: 'a' })).resolves.toBeUndefined();
   });
 });
 
