@@ -1,6 +1,6 @@
 /** Every error that reaches the command line as one of ours, and how it is shown. */
 import {
-  isGrpcServiceError, QueryNotRegisteredError, QueryRejectedError, ServiceError, WorkflowFailedError, WorkflowUpdateFailedError,
+  isGrpcServiceError, QueryNotRegisteredError, QueryRejectedError, ServiceError, WorkflowFailedError, WorkflowUpdateFailedError, WorkflowUpdateRPCTimeoutOrCancelledError,
 } from '@temporalio/client';
 import {
   ApplicationFailure, CancelledFailure, NamespaceNotFoundError, TerminatedFailure, TimeoutFailure, WorkflowExecutionAlreadyStartedError, WorkflowNotFoundError,
@@ -32,11 +32,11 @@ export function toTributaryError(error: unknown, about: About = {}): TributaryEr
     return new TributaryError('TRB-INVALID-CONFIG', `Temporal${about.address === undefined ? '' : ` at ${about.address}`} has no namespace "${error.namespace}"`, {}, { cause: error });
   }
   if (error instanceof WorkflowExecutionAlreadyStartedError) {
-    return new TributaryError('TRB-INVALID-INPUT', `there is a run with the id ${error.workflowId} already; choose another --id`, {}, { cause: error });
+    return new TributaryError('TRB-INVALID-INPUT', `there is a run with the id ${error.workflowId} already; \`tributary status ${error.workflowId}\` shows it; or choose another --id`, {}, { cause: error });
   }
   if (error instanceof QueryNotRegisteredError) return new TributaryError('TRB-RUN-NOT-FOUND', `${run} is a workflow, and no run of Tributary`, {}, { cause: error });
   if (error instanceof QueryRejectedError) return new TributaryError('TRB-INTERNAL', `the run ${run} answers no query`, {}, { cause: error });
-  const grpc = error instanceof ServiceError ? error.cause : error;
+  const grpc = grpcOf(error);
   if (isGrpcServiceError(grpc)) return fromGrpc(grpc.code, grpc.details, about, error);
   const message = error instanceof Error ? error.message : String(error);
   const isDisk = error instanceof Error && 'code' in error && 'syscall' in error && DISK_TROUBLES.includes(String(error.code));
@@ -54,8 +54,13 @@ export const isServerAway = (error: unknown): boolean => grpcCode(error) === GRP
 export const isTimeout = (error: unknown): boolean => [GRPC.deadlineExceeded, GRPC.cancelled].some((code) => grpcCode(error) === code);
 
 function grpcCode(error: unknown): number | undefined {
-  const grpc = error instanceof ServiceError ? error.cause : error;
+  const grpc = grpcOf(error);
   return isGrpcServiceError(grpc) ? grpc.code : undefined;
+}
+
+/** What the server answered, in the wrapping of the SDK: an update has its own. */
+function grpcOf(error: unknown): unknown {
+  return error instanceof ServiceError || error instanceof WorkflowUpdateRPCTimeoutOrCancelledError ? error.cause : error;
 }
 
 /** What a workflow or an update failed with, through the layers of activities and children around it. */

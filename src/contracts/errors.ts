@@ -48,7 +48,7 @@ export const ERRORS = {
   'TRB-STORE-FAULT': transient(EXIT.temporary, 'The store answered with a server error; it is asked again.'),
   'TRB-STORE-REFUSED': permanent(EXIT.other, 'The store does not take this request; its own code and words are in the message.'),
   'TRB-TEMPORAL-UNREACHABLE': transient(EXIT.temporary, 'Check --address or TEMPORAL_ADDRESS, or start a server with `tributary dev`.'),
-  'TRB-NO-WORKER': transient(EXIT.temporary, 'Start one with `tributary worker`; what was asked of the run is kept until then.'),
+  'TRB-NO-WORKER': transient(EXIT.temporary, 'Start one with `tributary worker`; runs, and what they were told to do, wait until then.'),
   'TRB-BAD-CREDENTIALS': permanent(EXIT.denied, 'Check the access key, the secret and the session token of this store.'),
   'TRB-ACCESS-DENIED': permanent(EXIT.denied, 'Grant the permission named in the message; `tributary doctor` tests each one.'),
   'TRB-TARGET-BUSY': permanent(EXIT.conflict, 'Wait for the other run, or cancel it; where nobody works on it, `tributary watch` or `tributary resume` goes on with it.'),
