@@ -90,6 +90,16 @@ describe('the status of a run that failed', () => {
   });
 });
 
+describe('a run that goes on', () => {
+  it('is neither applied nor verified, which is said at once', async () => {
+    await rig().buckets.put('logs', 'goes-on/a.log', Buffer.alloc(2 ** 20, 'x\n'));
+    expect((await merge('s3://logs/goes-on/', 's3://merged/goes-on/', '--id', 'goes-on', '--bwlimit', '16K', '--detach')).code).toBe(0);
+    expectRefused(await rig().cli(['apply', 'goes-on'], { timeoutMs: 10_000 }), 5, 'TRB-RUN-OPEN', 'tributary watch');
+    expectRefused(await rig().cli(['verify', 'goes-on'], { timeoutMs: 10_000 }), 5, 'TRB-RUN-OPEN', 'tributary watch');
+    expect((await rig().cli(['cancel', 'goes-on'])).code).toBe(0);
+  });
+});
+
 describe('a target', () => {
   it('that another run writes to is refused with exit code 8 and that run named', async () => {
     await rig().buckets.put('logs', 'slow/a.log', Buffer.alloc(2 ** 20, 'x\n'));
