@@ -36,19 +36,19 @@ export async function verify(context: Context, first: string, target: string | u
 }
 
 /** @returns null where the reader left first: nobody would see what is found, so the verification ends too */
-async function verified({ output, interrupt }: Context, session: Session, input: VerifyRunInput): Promise<VerifyReport | null> {
+async function verified(context: Context, session: Session, input: VerifyRunInput): Promise<VerifyReport | null> {
   const stop = new AbortController();
   // Whoever leaves takes back what was asked: a connection must not be closed under a call.
   const ask = async <T>(call: () => Promise<T>): Promise<T> => session.runs.client.withAbortSignal(stop.signal, call);
   const verification = await session.runs.verify(input);
-  const telling = ask(() => tellWhereNobodyWorks(output, session, stop.signal));
+  const telling = ask(() => tellWhereNobodyWorks(context.output, session, stop.signal));
   const resulting = ask(() => verification.result());
-  const leaving = interrupt();
+  const leaving = context.interrupt();
   try {
     const report = await Promise.race([resulting, session.workerFailed, once(leaving)]);
     if (report === null) {
       await verification.stop();
-      output.say(`the verification ${verification.id} was stopped`);
+      context.output.say(`the verification ${verification.id} was stopped`);
     }
     return report;
   } finally {
