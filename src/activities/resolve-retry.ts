@@ -27,7 +27,9 @@ export async function resolveRetry(temporal: Client, artefacts: RunArtefacts, ra
   const last = (await retryChain(store, run, spec.target, signal)).at(-1) ?? run;
   const { objects } = await store.list({ bucket: last.control.bucket, prefix: `${last.control.prefix}failures/`, maxKeys: 1 }, { signal });
   if (objects.length === 0) {
-    throw new TributaryError('TRB-NOTHING-TO-RETRY', last === run ? `no source of the run ${id} failed: there is nothing to retry`
+    const isWhole = last !== run || isComplete(await reportOf(store, run.control.bucket, run.control.prefix, signal));
+    throw new TributaryError('TRB-NOTHING-TO-RETRY', !isWhole ? `no source of the run ${id} failed; it did not come to its end, and what it did not get to cannot be retried`
+      : last === run ? `no source of the run ${id} failed: there is nothing to retry`
       : `what had failed in the run ${id} was merged by its retry ${last.id}: there is nothing left to retry`, { run: id });
   }
   return { ...spec, again: true, label: label ?? null, limits: limitsWith(limits ?? {}, spec.limits), retryOf: { run: last.id, stamp: last.stamp } };
