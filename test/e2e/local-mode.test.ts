@@ -3,6 +3,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { isAlive, stopProcess } from '../../src/client/services/managed-process.ts';
+import { choosePort } from '../../src/client/services/ports.ts';
 import { reportSchema } from '../../src/contracts/report.ts';
 import type { Ended, Program } from '../support/programs.ts';
 import { ROOT, useRig } from '../support/rig.ts';
@@ -163,6 +164,21 @@ describe('dev', () => {
     expect((await dev.stop()).code).toBe(0);
     await until(() => fetch(`${s3.endpoint}/health`).then(() => true, () => false), (answers) => !answers);
     await expect(bare('runs', '--address', temporal.address)).resolves.toMatchObject({ code: 5 });
+  });
+
+  it('takes away what one that was killed left, also from the ports that it is to have', async () => {
+    const data = join(rig().home, 'dev-data');
+    const [port, uiPort, s3Port] = [await choosePort(), await choosePort(), await choosePort()].map(String);
+    const args = ['dev', '--data', data, '--port', port!, '--ui-port', uiPort!, '--s3-port', s3Port!, '-o', 'jsonl'];
+    const killed = rig().startCli(args, NOTHING);
+    await killed.printed(/^\{.*\}$/m);
+    killed.kill('SIGKILL');
+    await killed.ended;
+    const dev = rig().startCli(args, NOTHING);
+    const [line] = await dev.printed(/^\{.*\}$/m);
+    expect(JSON.parse(line)).toMatchObject({ temporal: { address: `127.0.0.1:${port}`, ui: `http://127.0.0.1:${uiPort}` }, s3: { endpoint: `http://127.0.0.1:${s3Port}` } });
+    expect((await rig().cli([...args, '--ephemeral'].filter((arg) => arg !== '--data' && arg !== data), { env: NOTHING }))).toMatchObject({ code: 2, stderr: expect.stringContaining(`--port ${port}: something else on this machine listens there`) });
+    expect((await dev.stop()).code).toBe(0);
   });
 
   it('leaves no server running where Ctrl-C is pressed twice', async () => {
