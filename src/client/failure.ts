@@ -12,12 +12,15 @@ export interface About {
   readonly run?: string;
   /** Server that was asked. */
   readonly address?: string;
+  /** Directory that this machine's runs are kept in. */
+  readonly state?: string;
 }
 
 const GRPC = { cancelled: 1, unknown: 2, invalidArgument: 3, deadlineExceeded: 4, notFound: 5, alreadyExists: 6, permissionDenied: 7, unimplemented: 12, unavailable: 14, unauthenticated: 16 } as const;
 
 /** Of this machine's file system: a state or cache directory that cannot be used. */
-const DISK_TROUBLES: readonly string[] = ['EACCES', 'EPERM', 'EROFS', 'ENOSPC', 'ENOTDIR'];
+const DISK_TROUBLES: readonly string[] = ['EACCES', 'EPERM', 'EROFS', 'ENOTDIR'];
+const FULL_DISK: readonly string[] = ['ENOSPC', 'EDQUOT'];
 
 /** @returns the error itself where it is one of ours; the error that a run or its server ended with, in our words; else TRB-INTERNAL */
 export function toTributaryError(error: unknown, about: About = {}): TributaryError {
@@ -39,8 +42,11 @@ export function toTributaryError(error: unknown, about: About = {}): TributaryEr
   const grpc = grpcOf(error);
   if (isGrpcServiceError(grpc)) return fromGrpc(grpc.code, grpc.details, about, error);
   const message = error instanceof Error ? error.message : String(error);
-  const isDisk = error instanceof Error && 'code' in error && 'syscall' in error && DISK_TROUBLES.includes(String(error.code));
-  return new TributaryError(isDisk ? 'TRB-INVALID-CONFIG' : 'TRB-INTERNAL', message, {}, { cause: error });
+  const code = error instanceof Error && 'code' in error && 'syscall' in error ? String(error.code) : '';
+  const isFull = FULL_DISK.includes(code);
+  // A write names no file.
+  const place = isFull && about.state !== undefined && !('path' in Object(error)) ? `; runs are kept in ${about.state}` : '';
+  return new TributaryError(isFull ? 'TRB-DISK-FULL' : DISK_TROUBLES.includes(code) ? 'TRB-INVALID-CONFIG' : 'TRB-INTERNAL', `${message}${place}`, {}, { cause: error });
 }
 
 export function runNotFound(run: string, address: string | undefined, cause?: unknown): TributaryError {

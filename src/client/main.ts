@@ -57,7 +57,7 @@ export async function runCommand(argv: readonly string[], streams: Streams, envi
       exitCode = await command(createContext(flags, output, environment, version, interruption));
     } catch (error) {
       const [{ toTributaryError }, { printError }] = await Promise.all([import('./failure.ts'), import('./print-error.ts')]);
-      exitCode = printError(toTributaryError(error), output);
+      exitCode = printError(toTributaryError(error, { state: environment.paths.state }), output);
     }
   });
   // Asked by the script of `tributary completion` for each word: no command of its own, since its words are not for us to judge.

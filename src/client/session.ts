@@ -19,7 +19,7 @@ export interface Session {
   readonly outlivesUs: boolean;
   /** Whether nobody but this command serves runs: local mode, and no other command uses its server. */
   readonly alone: boolean;
-  /** Rejects where the worker in this process fails; never resolves. */
+  /** Rejects where the worker in this process fails, or the embedded server for good; never resolves. */
   readonly workerFailed: Promise<never>;
   close(): Promise<void>;
 }
@@ -87,7 +87,7 @@ async function openEmbedded(context: Context, where: Extract<Where, { kind: 'emb
     connected = await connectClient(temporal, environment);
     return {
       runs: new Runs(connected), where, page: pageIn(server.uiUrl, connected), outlivesUs: false, alone: !server.shared,
-      workerFailed: worker?.failed ?? never, close,
+      workerFailed: Promise.race([worker?.failed ?? never, server.failed]), close,
     };
   } catch (error) {
     await close();

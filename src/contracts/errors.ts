@@ -35,6 +35,7 @@ export const ERRORS = {
   'TRB-INVALID-INPUT': permanent(EXIT.usage, 'Correct the input; `tributary explain merge` lists every field.'),
   'TRB-NOT-SUPPORTED': permanent(EXIT.usage, 'It is not built yet; leave it out.'),
   'TRB-INVALID-CONFIG': permanent(EXIT.usage, 'Correct the configuration; `tributary config` shows each value and where it came from.'),
+  'TRB-DISK-FULL': permanent(EXIT.other, 'Make room on that disk, or keep runs and programs elsewhere: XDG_STATE_HOME and XDG_CACHE_HOME name the directories.'),
   'TRB-UNKNOWN-STORE': permanent(EXIT.usage, 'Name a store of the worker configuration, or add it to tributary.yaml.'),
   'TRB-CHUNK-TOO-LARGE': permanent(EXIT.usage, 'Merge fewer lines per chunk, or set a larger part size.'),
   'TRB-NO-SUCH-BUCKET': permanent(EXIT.notFound, 'Check the bucket name, the endpoint and the region.'),

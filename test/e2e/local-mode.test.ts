@@ -94,6 +94,19 @@ describe('local mode', () => {
     expect(await merged('paused/')).toEqual(SOURCE);
   });
 
+  it('starts its server again where that was killed, and the run goes on', async () => {
+    const merging = startLocal(...slowly('s3://merged/server-killed/'), '-o', 'json');
+    await moves(merging);
+    const { pid } = server();
+    process.kill(pid, 'SIGKILL');
+    await merging.printed(/the embedded Temporal server had ended; it was started again/);
+    const { code, stdout } = await merging.ended;
+    expect(code).toBe(0);
+    expect(reportSchema.parse(JSON.parse(stdout))).toMatchObject({ status: 'completed', lines: LINES, chunks: { count: 12 } });
+    expect(await merged('server-killed/')).toEqual(SOURCE);
+    expect(nothingRuns()).toBe(true);
+  });
+
   it('shares its server with further commands, and the last one out stops it', async () => {
     const first = startLocal(...slowly('s3://merged/shared/'));
     await moves(first);

@@ -32,7 +32,7 @@ describe('toTributaryError', () => {
   });
 
   it('says what Temporal says in our words', () => {
-    const about = { run: 'a', address: 'host:7233' };
+    const about = { run: 'a', address: 'host:7233', state: '/state' };
     const cases: [unknown, string, string][] = [
       [new WorkflowNotFoundError('workflow not found', 'a', undefined), 'TRB-RUN-NOT-FOUND', 'there is no run a on host:7233'],
       [new WorkflowNotFoundError('workflow execution already completed', 'a', undefined), 'TRB-RUN-ENDED', 'the run a has ended already'],
@@ -46,6 +46,8 @@ describe('toTributaryError', () => {
       [new Error('boom'), 'TRB-INTERNAL', 'boom'],
       ['text', 'TRB-INTERNAL', 'text'],
       [Object.assign(new Error('EACCES: permission denied, mkdir \'/state\''), { code: 'EACCES', syscall: 'mkdir' }), 'TRB-INVALID-CONFIG', 'EACCES: permission denied, mkdir \'/state\''],
+      [Object.assign(new Error('ENOSPC: no space left on device, mkdir \'/state\''), { code: 'ENOSPC', syscall: 'mkdir', path: '/state' }), 'TRB-DISK-FULL', 'ENOSPC: no space left on device, mkdir \'/state\''],
+      [Object.assign(new Error('ENOSPC: no space left on device, write'), { code: 'ENOSPC', syscall: 'write' }), 'TRB-DISK-FULL', 'ENOSPC: no space left on device, write; runs are kept in /state'],
     ];
     for (const [error, code, message] of cases) expect(toTributaryError(error, about)).toMatchObject({ code, message });
   });
