@@ -63,15 +63,22 @@ export async function joinEmbedded(directory: string, environment: Environment, 
   failed.catch(() => undefined);
   return {
     address: server.address, uiUrl: server.uiUrl, shared: joined.shared, logFile: join(directory, 'worker.log'), failed,
-    leave: () => {
+    leave: async () => {
       leaving.abort();
-      return withLock(directory, async () => {
+      const leave = async (): Promise<void> => {
         await rm(me, { force: true });
         if ((await liveUsers(users)).length > 0) return;
         await rm(stateFile, { force: true });
         // At once: what the server acknowledged is in its database, and nobody is left to be told goodbye.
         await stopProcess(server.pid, 0);
-      });
+      };
+      try {
+        await withLock(directory, leave);
+      } catch (error) {
+        // Without room for a lock nobody else can come either.
+        if (!await isDiskFull(directory)) throw error;
+        await leave();
+      }
     },
   };
 }
