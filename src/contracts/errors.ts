@@ -60,7 +60,7 @@ export const ERRORS = {
   'TRB-SOURCE-GONE': permanent(EXIT.sourcesFailed, 'The source was deleted after it was planned.'),
   'TRB-SOURCE-DENIED': permanent(EXIT.sourcesFailed, 'Grant s3:GetObject on this key.'),
   'TRB-SOURCE-ARCHIVED': permanent(EXIT.sourcesFailed, 'Restore the source from its archive class first, or exclude it.'),
-  'TRB-SOURCE-CORRUPT': permanent(EXIT.sourcesFailed, 'The data is damaged or cut off; its complete lines before the damage were kept.'),
+  'TRB-SOURCE-CORRUPT': permanent(EXIT.sourcesFailed, 'The data is damaged or cut off; its complete lines before the damage are kept, unless --on-error stop ended the run.'),
   'TRB-SOURCE-ENCODING': permanent(EXIT.sourcesFailed, 'This compression is not supported; merge it as it is with compression.input none, or exclude it.'),
   'TRB-SOURCE-REST': permanent(EXIT.sourcesFailed, 'A part of it is on the target already, and where the rest begins cannot be told; merge what is missing on its own.'),
   'TRB-NOTHING-TO-RETRY': permanent(EXIT.usage, '`tributary failures` lists what failed in a run; for what a cancelled or terminated one did not get to see "The rest of a run" in docs/OPERATIONS.md.'),

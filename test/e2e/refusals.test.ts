@@ -88,6 +88,15 @@ describe('the status of a run that failed', () => {
       result: { schema: 'tributary.report/1', status: 'failed', planned: { objects: 1 } }, started: expect.stringMatching(/Z$/), ended: expect.stringMatching(/Z$/),
     });
   });
+
+  it('counts the source that stopped it as failed, as failures does, and what it did not get to as not reached', async () => {
+    await rig().buckets.fill('logs', new Map(['stopped/a/a.log', 'stopped/b/b.log.bz2', 'stopped/c/c.log'].map((key) => [key, Buffer.from('line\n')])));
+    expect((await merge('s3://logs/stopped/', 's3://merged/stopped/', '--id', 'stopped', '--on-error', 'stop')).code).toBe(11);
+    const report = reportSchema.parse(JSON.parse((await rig().cli(['report', 'stopped', '-o', 'json'])).stdout));
+    expect(report).toMatchObject({ status: 'failed', failed: { objects: 1, bytes: 5 }, partial: { objects: 0 }, errors: [{ code: 'TRB-SOURCE-ENCODING', count: 1 }] });
+    expect(report.done.objects + (report.skipped.reasons['not-reached'] ?? 0)).toBe(2);
+    expect(JSON.parse((await rig().cli(['failures', 'stopped', '-o', 'json'])).stdout)).toMatchObject([{ uri: 's3://logs/stopped/b/b.log.bz2', outcome: 'failed' }]);
+  });
 });
 
 describe('a run that goes on', () => {
