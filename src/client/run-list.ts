@@ -5,12 +5,15 @@ import pLimit from 'p-limit';
 import { TributaryError } from '../contracts/errors.ts';
 import { formatS3Uri, locationInput } from '../contracts/location.ts';
 import type { ApplyInput, MergeInput, RetryInput } from '../contracts/merge.ts';
-import { WORKFLOWS } from '../contracts/names.ts';
+import { QUERIES, QUEUES, WORKFLOWS } from '../contracts/names.ts';
+import type { Progress } from '../contracts/progress.ts';
 import { planReportSchema, reportSchema } from '../contracts/report.ts';
 import type { RunLine } from './lines.ts';
+import { hasPollers } from './pollers.ts';
 import { hashOfInput, type RunMemo, type Runs } from './runs.ts';
 
 const LOOKS_AT_ONCE = 16;
+const STATE_TIMEOUT_MS = 2_000;
 
 /** The newest runs first. */
 export async function listRuns(runs: Runs, limit: number, wanted: (info: WorkflowExecutionInfo) => boolean = () => true): Promise<RunLine[]> {
@@ -19,6 +22,24 @@ export async function listRuns(runs: Runs, limit: number, wanted: (info: Workflo
     const atOnce = pLimit(LOOKS_AT_ONCE);
     return Promise.all(found.filter(wanted).map((info) => atOnce(() => lineOf(runs, info))));
   });
+}
+
+/** The same lines with what open runs are at: paused, or on their way to it. Where no worker answers soon they stay as they are. */
+export async function withStates(runs: Runs, lines: readonly RunLine[]): Promise<RunLine[]> {
+  const isOpen = ({ ended }: RunLine): boolean => ended === null;
+  if (!lines.some(isOpen) || !await runs.guard({}, () => hasPollers(runs, QUEUES.control))) return [...lines];
+  const atOnce = pLimit(LOOKS_AT_ONCE);
+  return Promise.all(lines.map(async (line) => (isOpen(line) ? atOnce(async () => ({ ...line, status: await stateOf(runs, line) })) : line)));
+}
+
+async function stateOf({ client }: Runs, { id, status }: RunLine): Promise<string> {
+  try {
+    const { state } = await client.withDeadline(Date.now() + STATE_TIMEOUT_MS, () => client.workflow.getHandle(id).query<Progress>(QUERIES.progress));
+    return state === 'ended' ? status : state;
+  } catch {
+    // Nobody answers, or it has just ended: a list says what it knows.
+    return status;
+  }
 }
 
 /**
@@ -98,7 +119,8 @@ export async function inputOf({ client, namespace }: Runs, execution: { readonly
   return typeof input === 'object' && input !== null ? input : {};
 }
 
-async function resultStatus(runs: Runs, { workflowId, runId }: Pick<WorkflowExecutionInfo, 'workflowId' | 'runId'>): Promise<string> {
+/** What became of a run whose workflow has completed: its report's status, or that it only planned. */
+export async function resultStatus(runs: Runs, { workflowId, runId }: Pick<WorkflowExecutionInfo, 'workflowId' | 'runId'>): Promise<string> {
   const result: unknown = await runs.client.workflow.getHandle(workflowId, runId).result();
   return planReportSchema.safeParse(result).success ? 'planned' : (reportSchema.safeParse(result).data?.status ?? 'completed');
 }

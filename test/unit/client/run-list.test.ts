@@ -1,7 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import { defaultPayloadConverter } from '@temporalio/common';
 import type { Connected } from '../../../src/client/connect.ts';
-import { findFinishedRun, findOpenRun, listRuns } from '../../../src/client/run-list.ts';
+import { findFinishedRun, findOpenRun, listRuns, withStates } from '../../../src/client/run-list.ts';
 import { hashOfInput, Runs } from '../../../src/client/runs.ts';
 import { aPlan, aReport } from './support.ts';
 
@@ -59,6 +59,31 @@ describe('listRuns', () => {
 
   it('stops at the limit', async () => {
     expect(await listRuns(runsWith([1, 2, 3].map((n) => ({ id: String(n), status: 'RUNNING', startedMs: n, memo }))), 2)).toHaveLength(2);
+  });
+});
+
+describe('withStates', () => {
+  const line = async (runs: Runs): Promise<string[]> => (await withStates(runs, await listRuns(runs, 10))).map(({ id, status }) => `${id} ${status}`);
+  const executions: readonly Execution[] = [{ id: 'a', status: 'RUNNING', startedMs: 3, memo }, { id: 'b', status: 'RUNNING', startedMs: 2, memo }, { id: 'c', status: 'FAILED', startedMs: 1, memo }];
+
+  it('says which open runs are paused, where a worker answers', async () => {
+    const asked: string[] = [];
+    const runs = runsWith(executions);
+    Object.assign(runs.client, { withDeadline: async (_: number, call: () => Promise<unknown>) => call() });
+    Object.assign(runs.client.workflowService, { describeTaskQueue: async () => ({ pollers: [{ lastAccessTime: { seconds: Date.now() / 1000 } }] }) });
+    Object.assign(runs.client.workflow, { getHandle: (id: string) => ({ query: async () => {
+      asked.push(id);
+      if (id === 'b') throw new Error('no answer');
+      return { state: 'paused' };
+    } }) });
+    expect(await line(runs)).toEqual(['a paused', 'b running', 'c failed']);
+    expect(asked).toEqual(['a', 'b']);
+  });
+
+  it('asks nobody where no worker is', async () => {
+    const runs = runsWith(executions);
+    Object.assign(runs.client.workflowService, { describeTaskQueue: async () => ({ pollers: [] }) });
+    expect(await line(runs)).toEqual(['a running', 'b running', 'c failed']);
   });
 });
 
