@@ -64,6 +64,12 @@ describe('doctor', () => {
   });
 });
 
+describe('doctor, of a prefix with nothing under it', () => {
+  it('says what the merge would say, with its exit code', async () => {
+    expect(await rig().cli(['doctor', 's3://logs/missing/', 's3://merged/'])).toMatchObject({ code: 3, stdout: expect.stringMatching(/nothing is stored under s3:\/\/logs\/missing\/[^]*1 thing to mend first/) });
+  });
+});
+
 describe('the status of a run that failed', () => {
   it('says what it is, when it was, and what it failed with', async () => {
     expect((await merge('s3://missing-bucket/', 's3://merged/', '--id', 'no-bucket', '--label', 'mine')).code).toBe(3);
