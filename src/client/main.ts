@@ -60,6 +60,8 @@ export async function runCommand(argv: readonly string[], streams: Streams, envi
       exitCode = printError(toTributaryError(error, { state: environment.paths.state }), output);
     }
   });
+  // Not commander's own: it would stand in every list of commands.
+  if (argv[0] === 'help') return runCommand([...argv.slice(1), '--help'], streams, environment, interruption);
   // Asked by the script of `tributary completion` for each word: no command of its own, since its words are not for us to judge.
   if (argv[0] === 'complete') return (await import('./commands/completion.ts')).complete(program, argv.slice(1));
   const write = (sink: Sink) => (text: string): void => { sink.write(text); };
