@@ -38,7 +38,7 @@ export class TemporalAnswers {
     const found = await this.#describe(id);
     if (!found) return { lives: false, why: `the run ${id} ended so long ago that Temporal does not know it any more`, endedMs: null };
     const { status, closeTime } = found;
-    const word = (status.name === 'COMPLETED' ? await resultStatus(this.#runs, found) : status.name.toLowerCase()).replaceAll('_', ' ');
+    const word = (status.name === 'COMPLETED' ? await this.#runs.guard({ run: id }, () => resultStatus(this.#runs, found)) : status.name.toLowerCase()).replaceAll('_', ' ');
     if (ENDED.has(status.name)) return { lives: false, why: `the run ${id} has ended (${word})`, endedMs: closeTime?.getTime() ?? null };
     // Another run may have been given the same id, after this one had failed.
     const first = found.raw.workflowExecutionInfo?.firstRunId ?? '';
