@@ -7,7 +7,8 @@ import { TributaryError } from '../contracts/errors.ts';
 import { formatS3Uri } from '../contracts/location.ts';
 import type { MergeSpec } from '../contracts/merge.ts';
 import { CONTROL_FOLDER } from '../contracts/names.ts';
-import type { RunRecord } from '../contracts/records.ts';
+import { runRecord, type RunRecord } from '../contracts/records.ts';
+import type { Report } from '../contracts/report.ts';
 import { inOrder, together } from '../core/together.ts';
 import { getIfThere } from '../stores/artefacts.ts';
 import { bodyOf } from '../stores/body.ts';
@@ -17,7 +18,7 @@ import { probeCapabilities } from '../stores/probe.ts';
 import { boundary } from './boundary.ts';
 import type { ActivityDeps } from './deps.ts';
 import { hasChunks, refuseRetried } from './refuse-retried.ts';
-import { RUNS_AT_ONCE } from './retries.ts';
+import { reportOf, RUNS_AT_ONCE } from './retries.ts';
 import { specText } from './run-artefacts.ts';
 import type { RunShares } from './run-shares.ts';
 
@@ -63,11 +64,22 @@ async function refuseMerged(store: ObjectStore, spec: MergeSpec, run: RunRef, si
   for await (const control of inOrder(earlier, RUNS_AT_ONCE, async (one) => (await mergedSame(store, spec, one, signal) ? one : null))) {
     if (control === null) continue;
     const stamp = control.slice(runs.length, -1);
-    throw new TributaryError('TRB-TARGET-MERGED', `${formatS3Uri(spec.target)} holds merged output of ${formatS3Uri(spec.source)} already, written by the run with stamp ${stamp}`, {
-      store: spec.target.store, bucket, key: control,
-    });
+    throw new TributaryError('TRB-TARGET-MERGED', `${formatS3Uri(spec.target)} holds merged output of ${formatS3Uri(spec.source)} already, written by `
+      + `${await describeRun(store, bucket, control, stamp, signal)}; --again merges what that run has merged once more`, { store: spec.target.store, bucket, key: control });
   }
 }
+
+/** Which run left a control folder, and how it ended. */
+async function describeRun(store: ObjectStore, bucket: string, control: string, stamp: string, signal: AbortSignal): Promise<string> {
+  const [text, report] = await together(getIfThere(store, { bucket, key: `${control}run.json` }, { signal }), reportOf(store, bucket, control, signal));
+  const id = text ? `the run ${runRecord.parse(JSON.parse(text.toString())).id} (stamp ${stamp})` : `the run with stamp ${stamp}`;
+  // Whoever terminates a run leaves it no time for a report.
+  return `${id}, which ${report ? ENDINGS[report.status] : 'ended without a report'}`;
+}
+
+const ENDINGS: Readonly<Record<Report['status'], string>> = {
+  completed: 'completed', completed_with_failures: 'completed with failures', failed: 'failed', cancelled: 'was cancelled',
+};
 
 /** Whether the run of this control folder read the same source and wrote chunks. */
 async function mergedSame(store: ObjectStore, spec: MergeSpec, control: string, signal: AbortSignal): Promise<boolean> {

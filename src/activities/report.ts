@@ -2,11 +2,14 @@
 import type { ControlActivities, RunRef } from '../contracts/activities.ts';
 import { formatS3Uri } from '../contracts/location.ts';
 import type { MergeSpec } from '../contracts/merge.ts';
+import type { FailureRecord } from '../contracts/records.ts';
 import type { PlanReport, Report } from '../contracts/report.ts';
+import type { Tally } from '../contracts/tally.ts';
 import { fileNameOf } from '../core/keys.ts';
 import { parseChunkName } from '../core/names.ts';
 import { buildReport, estimatePlan, skippedBy } from '../core/report.ts';
 import { bodyOf } from '../stores/body.ts';
+import { readFailures } from '../stores/failure-records.ts';
 import { listAll } from '../stores/list-all.ts';
 import type { ObjectStore } from '../stores/object-store.ts';
 import { boundary } from './boundary.ts';
@@ -24,10 +27,11 @@ export function createWriteReport({ temporal }: ActivityDeps, artefacts: RunArte
     const { store } = artefacts.targetSession(run);
     const there = input.status === 'completed' ? null : await countChunks(store, spec, run, signal);
     const { raw } = await temporal.workflow.getHandle(run.id).describe();
-    const report = buildReport(input, {
+    const tally = input.status === 'failed' && spec.onError === 'stop' ? await withRecorded(store, run, input.tally, signal) : input.tally;
+    const report = buildReport({ ...input, tally }, {
       endedMs: Date.now(), historyBytes: Number(raw.workflowExecutionInfo?.historySizeBytes ?? 0),
       chunks: there,
-      examples: Object.keys(input.tally.errors).length === 0 ? {} : await writeFailures(store, run, signal),
+      examples: Object.keys(tally.errors).length === 0 ? {} : await writeFailures(store, run, signal),
       notes: run.createOnce ? [] : [`The store ${run.control.store} ignores If-None-Match: each chunk was looked for before it was written, which does not protect against a writer in between.`],
     });
     await putLast(store, spec, run, 'report.json', report, signal);
@@ -47,6 +51,18 @@ export function createWritePlanReport(artefacts: RunArtefacts): ControlActivitie
     return report;
   });
 }
+
+/** A source that ends its run is on record, and its call came to no count of it. @returns the counts with what is on record in place of what was told */
+async function withRecorded(store: ObjectStore, { control: { bucket, prefix } }: RunRef, tally: Tally, signal: AbortSignal): Promise<Tally> {
+  const records = [...(await readFailures(store, { bucket, prefix: `${prefix}failures/` }, { signal })).values()];
+  const bytesOf = (outcome: FailureRecord['outcome']): number[] => records.filter((record) => record.outcome === outcome).map(({ bytes }) => bytes);
+  const [failed, partial] = [bytesOf('failed'), bytesOf('partial')];
+  const errors: Record<string, number> = {};
+  for (const { code } of records) errors[code] = (errors[code] ?? 0) + 1;
+  return { ...tally, failedObjects: failed.length, failedBytes: sum(failed), partialObjects: partial.length, partialBytes: sum(partial), errors };
+}
+
+const sum = (amounts: readonly number[]): number => amounts.reduce((total, amount) => total + amount, 0);
 
 /** Writes the last file of a run. After it, also where it cannot be written, nothing of the run is left open. */
 async function putLast(store: ObjectStore, spec: MergeSpec, run: RunRef, name: string, content: Report | PlanReport, signal: AbortSignal): Promise<void> {

@@ -3,7 +3,7 @@ import { Context } from '@temporalio/activity';
 import { WorkflowNotFoundError, type Client } from '@temporalio/client';
 import type { ControlActivities, RunRef } from '../contracts/activities.ts';
 import { TributaryError } from '../contracts/errors.ts';
-import { MEMO } from '../contracts/names.ts';
+import { ENDED_STATUSES, MEMO } from '../contracts/names.ts';
 import type { PlanRow } from '../contracts/plan.ts';
 import { heldFailures } from '../pipeline/held-failures.ts';
 import { verifyChunks, type Verified, type VerifyOptions } from '../pipeline/verify-chunks.ts';
@@ -130,7 +130,7 @@ async function findRun(temporal: Client, id: string): Promise<RunRef> {
   try {
     const { memo, status } = await temporal.workflow.getHandle(id).describe();
     // Chunks that are not in the index yet would be differences.
-    if (status.name === 'RUNNING') throw new TributaryError('TRB-RUN-OPEN', `the run ${id} has not ended yet: it can be verified when it has`, { run: id });
+    if (!ENDED_STATUSES.has(status.name)) throw new TributaryError('TRB-RUN-OPEN', `the run ${id} has not ended yet: it can be verified when it has`, { run: id });
     const run = memo?.[MEMO.run] as RunRef | undefined;
     if (run) return run;
   } catch (error) {

@@ -1,6 +1,6 @@
 /** Every error that reaches the command line as one of ours, and how it is shown. */
 import {
-  isGrpcServiceError, QueryNotRegisteredError, QueryRejectedError, ServiceError, WorkflowFailedError, WorkflowUpdateFailedError,
+  isGrpcServiceError, QueryNotRegisteredError, QueryRejectedError, ServiceError, WorkflowFailedError, WorkflowUpdateFailedError, WorkflowUpdateRPCTimeoutOrCancelledError,
 } from '@temporalio/client';
 import {
   ApplicationFailure, CancelledFailure, NamespaceNotFoundError, TerminatedFailure, TimeoutFailure, WorkflowExecutionAlreadyStartedError, WorkflowNotFoundError,
@@ -12,12 +12,15 @@ export interface About {
   readonly run?: string;
   /** Server that was asked. */
   readonly address?: string;
+  /** Directory that this machine's runs are kept in. */
+  readonly state?: string;
 }
 
 const GRPC = { cancelled: 1, unknown: 2, invalidArgument: 3, deadlineExceeded: 4, notFound: 5, alreadyExists: 6, permissionDenied: 7, unimplemented: 12, unavailable: 14, unauthenticated: 16 } as const;
 
 /** Of this machine's file system: a state or cache directory that cannot be used. */
-const DISK_TROUBLES: readonly string[] = ['EACCES', 'EPERM', 'EROFS', 'ENOSPC', 'ENOTDIR'];
+const DISK_TROUBLES: readonly string[] = ['EACCES', 'EPERM', 'EROFS', 'ENOTDIR'];
+const FULL_DISK: readonly string[] = ['ENOSPC', 'EDQUOT'];
 
 /** @returns the error itself where it is one of ours; the error that a run or its server ended with, in our words; else TRB-INTERNAL */
 export function toTributaryError(error: unknown, about: About = {}): TributaryError {
@@ -32,15 +35,18 @@ export function toTributaryError(error: unknown, about: About = {}): TributaryEr
     return new TributaryError('TRB-INVALID-CONFIG', `Temporal${about.address === undefined ? '' : ` at ${about.address}`} has no namespace "${error.namespace}"`, {}, { cause: error });
   }
   if (error instanceof WorkflowExecutionAlreadyStartedError) {
-    return new TributaryError('TRB-INVALID-INPUT', `there is a run with the id ${error.workflowId} already; choose another --id`, {}, { cause: error });
+    return new TributaryError('TRB-INVALID-INPUT', `there is a run with the id ${error.workflowId} already; \`tributary status ${error.workflowId}\` shows it; or choose another --id`, {}, { cause: error });
   }
   if (error instanceof QueryNotRegisteredError) return new TributaryError('TRB-RUN-NOT-FOUND', `${run} is a workflow, and no run of Tributary`, {}, { cause: error });
   if (error instanceof QueryRejectedError) return new TributaryError('TRB-INTERNAL', `the run ${run} answers no query`, {}, { cause: error });
-  const grpc = error instanceof ServiceError ? error.cause : error;
+  const grpc = grpcOf(error);
   if (isGrpcServiceError(grpc)) return fromGrpc(grpc.code, grpc.details, about, error);
   const message = error instanceof Error ? error.message : String(error);
-  const isDisk = error instanceof Error && 'code' in error && 'syscall' in error && DISK_TROUBLES.includes(String(error.code));
-  return new TributaryError(isDisk ? 'TRB-INVALID-CONFIG' : 'TRB-INTERNAL', message, {}, { cause: error });
+  const code = error instanceof Error && 'code' in error && 'syscall' in error ? String(error.code) : '';
+  const isFull = FULL_DISK.includes(code);
+  // A write names no file.
+  const place = isFull && about.state !== undefined && !('path' in Object(error)) ? `; runs are kept in ${about.state}` : '';
+  return new TributaryError(isFull ? 'TRB-DISK-FULL' : DISK_TROUBLES.includes(code) ? 'TRB-INVALID-CONFIG' : 'TRB-INTERNAL', `${message}${place}`, {}, { cause: error });
 }
 
 export function runNotFound(run: string, address: string | undefined, cause?: unknown): TributaryError {
@@ -54,8 +60,13 @@ export const isServerAway = (error: unknown): boolean => grpcCode(error) === GRP
 export const isTimeout = (error: unknown): boolean => [GRPC.deadlineExceeded, GRPC.cancelled].some((code) => grpcCode(error) === code);
 
 function grpcCode(error: unknown): number | undefined {
-  const grpc = error instanceof ServiceError ? error.cause : error;
+  const grpc = grpcOf(error);
   return isGrpcServiceError(grpc) ? grpc.code : undefined;
+}
+
+/** What the server answered, in the wrapping of the SDK: an update has its own. */
+function grpcOf(error: unknown): unknown {
+  return error instanceof ServiceError || error instanceof WorkflowUpdateRPCTimeoutOrCancelledError ? error.cause : error;
 }
 
 /** What a workflow or an update failed with, through the layers of activities and children around it. */

@@ -7,7 +7,7 @@ export interface RunLine {
   readonly id: string;
   readonly job: 'merge';
   readonly label: string | null;
-  /** `running`, `planned`, a report's status, or Temporal's own word where a run has neither. */
+  /** `running`, `paused`, `pausing`, `cancelling`, `planned`, a report's status, or Temporal's own word where a run has neither. */
   readonly status: string;
   readonly source: string;
   readonly target: string;

@@ -132,11 +132,15 @@ export function encryptionOf(text: string): Encryption {
 }
 
 function pairs(flag: string, items: readonly string[]): Record<string, string> {
-  return Object.fromEntries(items.map((item) => {
+  const found = new Map<string, string>();
+  for (const item of items) {
     const at = item.indexOf('=');
     if (at < 1) throw new TributaryError('TRB-INVALID-INPUT', `${flag} takes key=value, and not "${item}"`);
-    return [item.slice(0, at), item.slice(at + 1)];
-  }));
+    const key = item.slice(0, at);
+    if (found.has(key)) throw new TributaryError('TRB-INVALID-INPUT', `${flag} names "${key}" twice`);
+    found.set(key, item.slice(at + 1));
+  }
+  return Object.fromEntries(found);
 }
 
 function withoutUndefined(object: Readonly<Record<string, unknown>>): Record<string, unknown> {

@@ -2,14 +2,18 @@
 import type { Client, WorkflowExecutionInfo } from '@temporalio/client';
 import { defaultPayloadConverter } from '@temporalio/common';
 import pLimit from 'p-limit';
+import { TributaryError } from '../contracts/errors.ts';
 import { formatS3Uri, locationInput } from '../contracts/location.ts';
 import type { ApplyInput, MergeInput, RetryInput } from '../contracts/merge.ts';
-import { WORKFLOWS } from '../contracts/names.ts';
+import { QUERIES, QUEUES, WORKFLOWS } from '../contracts/names.ts';
+import type { Progress } from '../contracts/progress.ts';
 import { planReportSchema, reportSchema } from '../contracts/report.ts';
 import type { RunLine } from './lines.ts';
+import { hasPollers } from './pollers.ts';
 import { hashOfInput, type RunMemo, type Runs } from './runs.ts';
 
 const LOOKS_AT_ONCE = 16;
+const STATE_TIMEOUT_MS = 2_000;
 
 /** The newest runs first. */
 export async function listRuns(runs: Runs, limit: number, wanted: (info: WorkflowExecutionInfo) => boolean = () => true): Promise<RunLine[]> {
@@ -20,11 +24,42 @@ export async function listRuns(runs: Runs, limit: number, wanted: (info: Workflo
   });
 }
 
-/** The open run of an input that says the same, in local mode. */
-export async function findOpenRun(runs: Runs, input: MergeInput | RetryInput): Promise<string | undefined> {
+/** The same lines with what open runs are at: paused, or on their way to it. Where no worker answers soon they stay as they are. */
+export async function withStates(runs: Runs, lines: readonly RunLine[]): Promise<RunLine[]> {
+  const isOpen = ({ ended }: RunLine): boolean => ended === null;
+  if (!lines.some(isOpen) || !await runs.guard({}, () => hasPollers(runs, QUEUES.control))) return [...lines];
+  const atOnce = pLimit(LOOKS_AT_ONCE);
+  return Promise.all(lines.map(async (line) => (isOpen(line) ? atOnce(async () => ({ ...line, status: await stateOf(runs, line) })) : line)));
+}
+
+async function stateOf({ client }: Runs, { id, status }: RunLine): Promise<string> {
+  try {
+    const { state } = await client.withDeadline(Date.now() + STATE_TIMEOUT_MS, () => client.workflow.getHandle(id).query<Progress>(QUERIES.progress));
+    return state === 'ended' ? status : state;
+  } catch {
+    // Nobody answers, or it has just ended: a list says what it knows.
+    return status;
+  }
+}
+
+/**
+ * The open run that was started by an input that says the same, and under this id where one is given: what a command that is said again goes on with.
+ * @throws TRB-INVALID-INPUT where another input has the id; TRB-TARGET-BUSY where another run has the target
+ */
+export async function findOpenRun(runs: Runs, input: MergeInput | ApplyInput | RetryInput, id?: string): Promise<string | undefined> {
   const inputHash = hashOfInput(input);
   const open = await runs.guard({}, () => newest(runs.client, `WorkflowType = '${WORKFLOWS.mergeRun}' AND ExecutionStatus = 'Running'`, 1000));
-  return open.find(({ memo }) => memo?.['inputHash'] === inputHash)?.workflowId;
+  const same = open.find(({ memo, workflowId }) => memo?.['inputHash'] === inputHash && (id === undefined || workflowId === id));
+  if (same) return same.workflowId;
+  const goOn = (run: string): string => `\`tributary watch ${run}\` goes on with it, \`tributary cancel ${run}\` ends it`;
+  if (open.some(({ workflowId }) => workflowId === id)) {
+    throw new TributaryError('TRB-INVALID-INPUT', `the run ${id ?? ''} was started by another input, and has not ended: ${goOn(id ?? '')}; or choose another --id`);
+  }
+  if (!('target' in input) || input.dryRun === true) return undefined;
+  const target = formatS3Uri(locationInput.parse(input.target));
+  const busy = open.find(({ memo }) => memo?.['target'] === target);
+  if (busy) throw new TributaryError('TRB-TARGET-BUSY', `the run ${busy.workflowId} writes to ${target}, and was not started by this input and id: ${goOn(busy.workflowId)}`);
+  return undefined;
 }
 
 /** The newest finished run between two places that is no retry of another. */
@@ -84,7 +119,8 @@ export async function inputOf({ client, namespace }: Runs, execution: { readonly
   return typeof input === 'object' && input !== null ? input : {};
 }
 
-async function resultStatus(runs: Runs, { workflowId, runId }: Pick<WorkflowExecutionInfo, 'workflowId' | 'runId'>): Promise<string> {
+/** What became of a run whose workflow has completed: its report's status, or that it only planned. */
+export async function resultStatus(runs: Runs, { workflowId, runId }: Pick<WorkflowExecutionInfo, 'workflowId' | 'runId'>): Promise<string> {
   const result: unknown = await runs.client.workflow.getHandle(workflowId, runId).result();
   return planReportSchema.safeParse(result).success ? 'planned' : (reportSchema.safeParse(result).data?.status ?? 'completed');
 }

@@ -29,6 +29,14 @@ export interface RunMemo {
   readonly inputHash: string;
 }
 
+/** A comparison that is under way. */
+export interface Verification {
+  readonly id: string;
+  /** @throws as `Run.result` */
+  result(): Promise<VerifyReport>;
+  stop(): Promise<void>;
+}
+
 const SUMMARY_BYTES = 200;
 const ATTRIBUTE_CHARACTERS = 255;
 const UPDATE_TIMEOUT_MS = 10_000;
@@ -68,12 +76,19 @@ export class Runs {
     return new Run(this, id);
   }
 
-  /** Compares what a run wrote with what is there. @throws as `Run.result` */
-  async verify(input: VerifyRunInput): Promise<VerifyReport> {
-    const workflowId = newRunId('verify', input.run);
-    return this.guard({ run: workflowId, address: this.address }, async () => this.client.workflow.execute<(input: VerifyRunInput) => Promise<VerifyReport>>(WORKFLOWS.verifyRun, {
-      taskQueue: QUEUES.control, workflowId, args: [input], staticSummary: summary(`verify ${input.run} by ${input.mode}`),
+  /** Begins to compare what a run wrote with what is there. */
+  async verify(input: VerifyRunInput): Promise<Verification> {
+    const id = newRunId('verify', input.run);
+    const guard = async <T>(call: () => Promise<T>): Promise<T> => this.guard({ run: id }, call);
+    const handle = await guard(() => this.client.workflow.start<(input: VerifyRunInput) => Promise<VerifyReport>>(WORKFLOWS.verifyRun, {
+      taskQueue: QUEUES.control, workflowId: id, args: [input], staticSummary: summary(`verify ${input.run} by ${input.mode}`),
     }));
+    return {
+      id,
+      result: () => guard(() => handle.result()),
+      // It only reads: there is nothing to wind up, and no worker has to be there for it.
+      stop: async () => { await guard(() => handle.terminate('interrupted')); },
+    };
   }
 
   /** The call's answer, or its error as one of ours. */
@@ -142,7 +157,9 @@ export class Run {
   /** @returns all limits as they are then @throws TRB-NO-WORKER where nobody serves runs */
   async setLimits(changes: LimitsInput): Promise<Limits> {
     return this.#askWorker(() => this.#runs.client.withDeadline(Date.now() + UPDATE_TIMEOUT_MS, () =>
-      this.handle.executeUpdate<Limits, [LimitsInput]>(UPDATES.setLimits, { args: [changes] })));
+      this.handle.executeUpdate<Limits, [LimitsInput]>(UPDATES.setLimits, { args: [changes] })),
+    // Unlike a signal an update is no part of the history before a worker takes it.
+    '; the new limits may be lost by then: say them again when one does');
   }
 
   get handle(): WorkflowHandle {
@@ -153,15 +170,15 @@ export class Run {
     return this.#runs.guard({ run: this.id }, call);
   }
 
-  /** For what a worker answers: silence may mean that there is none. */
-  async #askWorker<T>(call: () => Promise<T>): Promise<T> {
+  /** For what a worker answers: silence may mean that there is none. @param otherwise what follows from that */
+  async #askWorker<T>(call: () => Promise<T>, otherwise = ''): Promise<T> {
     return this.#ask(async () => {
       try {
         return await call();
       } catch (error) {
         if (!isTimeout(error)) throw error;
         const served = await hasPollers(this.#runs, QUEUES.control);
-        throw new TributaryError('TRB-NO-WORKER', served ? `no worker answered for ${this.id} in time` : `no worker serves the queue ${QUEUES.control} at ${this.#runs.address}`, {}, { cause: error });
+        throw new TributaryError('TRB-NO-WORKER', `${served ? `no worker answered for ${this.id} in time` : `no worker serves the queue ${QUEUES.control} at ${this.#runs.address}`}${otherwise}`, {}, { cause: error });
       }
     });
   }

@@ -19,7 +19,7 @@ export interface Session {
   readonly outlivesUs: boolean;
   /** Whether nobody but this command serves runs: local mode, and no other command uses its server. */
   readonly alone: boolean;
-  /** Rejects where the worker in this process fails; never resolves. */
+  /** Rejects where the worker in this process fails, or the embedded server for good; never resolves. */
   readonly workerFailed: Promise<never>;
   close(): Promise<void>;
 }
@@ -65,15 +65,17 @@ async function openEmbedded(context: Context, where: Extract<Where, { kind: 'emb
   const server = await joinEmbedded(where.directory, environment, (line) => { output.say(line); });
   let connected: Connected | undefined;
   let worker: LocalWorker | undefined;
-  const close = async (): Promise<void> => {
+  let closing: Promise<void> | undefined;
+  const close = (): Promise<void> => closing ??= (async () => {
     try {
       await worker?.stop();
       await connected?.close();
     } finally {
       await server.leave();
     }
-  };
-  const leaveNow = (): void => { void close().finally(() => process.exit(EXIT.detached)); };
+  })();
+  // A command that has come to its end is left to it.
+  const leaveNow = (): void => { if (closing === undefined) void close().finally(() => process.exit(process.exitCode ?? EXIT.detached)); };
   if (!handlesInterrupt) interrupt.addEventListener('abort', leaveNow, { once: true });
   try {
     const temporal = { address: server.address, namespace: 'default', connection: {} };
@@ -85,7 +87,7 @@ async function openEmbedded(context: Context, where: Extract<Where, { kind: 'emb
     connected = await connectClient(temporal, environment);
     return {
       runs: new Runs(connected), where, page: pageIn(server.uiUrl, connected), outlivesUs: false, alone: !server.shared,
-      workerFailed: worker?.failed ?? never, close,
+      workerFailed: Promise.race([worker?.failed ?? never, server.failed]), close,
     };
   } catch (error) {
     await close();

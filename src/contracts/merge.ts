@@ -27,6 +27,10 @@ const globs = z.array(z.string().min(1));
 const metadataKey = z.string().regex(/^[a-z0-9-]+$/, 'metadata keys have lower case letters, digits and dashes')
   .refine((key) => key !== TOKEN_METADATA, `${TOKEN_METADATA} is what chunks are known by; take another key`);
 
+/** What S3 takes, of a key and of a value. */
+const tagText = z.string().regex(/^[\p{L}\p{N}\p{Z}+\-=._:/@]*$/u, 'tags have letters, digits, spaces and + - = . _ : / @');
+const tagKey = tagText.min(1).max(128).regex(/^(?!aws:)/i, 'tags that begin with aws: are the store\'s own');
+
 export const outputInput = z.strictObject({
   contentType: z.string().min(1).optional().meta({ description: 'Content-Type of the objects written.', examples: ['application/x-ndjson'] }),
   storageClass: z.string().regex(/^[A-Z0-9_]+$/, 'a storage class is upper case, as STANDARD_IA').optional().meta({ description: 'Storage class of the objects written.' }),
@@ -34,7 +38,7 @@ export const outputInput = z.strictObject({
     z.strictObject({ type: z.literal('s3') }),
     z.strictObject({ type: z.literal('kms'), key: z.string().min(1).optional(), bucketKey: z.boolean().optional() }),
   ]).optional().meta({ description: 'Server-side encryption of all that is written, control data included: {"type":"s3"}, or {"type":"kms","key":"…"}.' }),
-  tags: z.record(z.string().min(1).max(128), z.string().max(256)).refine((tags) => Object.keys(tags).length <= 10, 'at most 10 tags').optional()
+  tags: z.record(tagKey, tagText.max(256)).refine((tags) => Object.keys(tags).length <= 10, 'at most 10 tags').optional()
     .meta({ description: 'Tags of the objects written.' }),
   metadata: z.record(metadataKey, z.string().regex(/^[\x20-\x7e]*$/, 'metadata values are printable ASCII')).optional()
     .meta({ description: 'User metadata of the objects written.' }),

@@ -3,9 +3,10 @@ import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { isAlive, stopProcess } from '../../src/client/services/managed-process.ts';
+import { choosePort } from '../../src/client/services/ports.ts';
 import { reportSchema } from '../../src/contracts/report.ts';
 import type { Ended, Program } from '../support/programs.ts';
-import { useRig } from '../support/rig.ts';
+import { ROOT, useRig } from '../support/rig.ts';
 import { until } from '../support/until.ts';
 
 // Before the rig goes, and the state with it: where a test failed, its server may still run.
@@ -61,13 +62,14 @@ describe('local mode', () => {
   });
 
   it('killed half-way, goes on from where it was with the same command', async () => {
-    const first = startLocal(...slowly('s3://merged/killed/'));
+    const first = startLocal(...slowly('s3://merged/killed/'), '--id', 'killed');
     await moves(first);
     const { pid } = server();
     first.kill('SIGKILL');
     await first.ended;
     expect(isAlive(pid)).toBe(true);
-    const second = startLocal(...slowly('s3://merged/killed/'), '-o', 'json');
+    expect(await local('merge', 's3://logs/large/', 's3://merged/killed/', '--lines', '9')).toMatchObject({ code: 8, stderr: expect.stringContaining('`tributary watch killed` goes on with it') });
+    const second = startLocal(...slowly('s3://merged/killed/'), '--id', 'killed', '-o', 'json');
     const [, id] = await second.printed(/resuming the run (\S+) from where it was/);
     const { code, stdout } = await second.ended;
     expect(code).toBe(0);
@@ -92,6 +94,19 @@ describe('local mode', () => {
     expect(await merged('paused/')).toEqual(SOURCE);
   });
 
+  it('starts its server again where that was killed, and the run goes on', async () => {
+    const merging = startLocal(...slowly('s3://merged/server-killed/'), '-o', 'json');
+    await moves(merging);
+    const { pid } = server();
+    process.kill(pid, 'SIGKILL');
+    await merging.printed(/the embedded Temporal server had ended; it was started again/);
+    const { code, stdout } = await merging.ended;
+    expect(code).toBe(0);
+    expect(reportSchema.parse(JSON.parse(stdout))).toMatchObject({ status: 'completed', lines: LINES, chunks: { count: 12 } });
+    expect(await merged('server-killed/')).toEqual(SOURCE);
+    expect(nothingRuns()).toBe(true);
+  });
+
   it('shares its server with further commands, and the last one out stops it', async () => {
     const first = startLocal(...slowly('s3://merged/shared/'));
     await moves(first);
@@ -104,6 +119,40 @@ describe('local mode', () => {
     expect((await first.ended).code).toBe(0);
     expect(nothingRuns()).toBe(true);
     expect(isAlive(pid)).toBe(false);
+  });
+});
+
+describe('a stream that cannot be written to', () => {
+  /** A command in a shell, whose exit code is that of the command. */
+  const shell = (args: readonly string[], redirected: string): Promise<Ended> => rig().programs.run('bash', [
+    '-c', `"$@" ${redirected}; exit \${PIPESTATUS[0]}`, 'bash', process.execPath, join(ROOT, 'bin', 'tributary.mjs'), ...args,
+  ], { env: { ...rig().env, ...LOCAL } });
+
+  it.each([['both', '2>&1 | head -4'], ['stderr', '2> >(head -4 >&2) | cat']])('pauses as at Ctrl-C where its reader has left: %s', async (name, redirected) => {
+    const target = `s3://merged/left-${name}/`;
+    const { code, stdout, stderr } = await shell(slowly(target), redirected);
+    expect({ code, stdout, stderr }).toMatchObject({ code: 130 });
+    expect(nothingRuns()).toBe(true);
+    const [, id] = /run (\S+) {2}http/.exec(stdout + stderr) ?? [];
+    expect(JSON.parse((await local('status', id!, '-o', 'json')).stdout)).toMatchObject({ state: 'paused' });
+    expect((await local('cancel', id!)).code).toBe(0);
+    expect(nothingRuns()).toBe(true);
+  });
+
+  it('ends without an error where a look has been enough', async () => {
+    expect(await shell(['runs'], '| true')).toMatchObject({ code: 0, stderr: '' });
+    expect(nothingRuns()).toBe(true);
+  });
+
+  it('is named where its disk is full, and nothing is left running', async () => {
+    const said = 'error: stdout cannot be written: ENOSPC: no space left on device, write\n';
+    expect(await shell(['runs'], '> /dev/full')).toMatchObject({ code: 1, stderr: said });
+    expect(await shell(['merge', 's3://logs/small/', 's3://merged/full/', '-q'], '> /dev/full')).toMatchObject({ code: 1, stderr: said });
+    expect(nothingRuns()).toBe(true);
+    // Of a cluster, too.
+    expect(await shell(['runs', '--address', rig().temporal.address], '> /dev/full')).toMatchObject({ code: 1, stderr: said });
+    expect(await shell(['merge', 's3://logs/small/', 's3://merged/mute/'], '2> /dev/full')).toMatchObject({ code: 1 });
+    expect(nothingRuns()).toBe(true);
   });
 });
 
@@ -128,6 +177,21 @@ describe('dev', () => {
     expect((await dev.stop()).code).toBe(0);
     await until(() => fetch(`${s3.endpoint}/health`).then(() => true, () => false), (answers) => !answers);
     await expect(bare('runs', '--address', temporal.address)).resolves.toMatchObject({ code: 5 });
+  });
+
+  it('takes away what one that was killed left, also from the ports that it is to have', async () => {
+    const data = join(rig().home, 'dev-data');
+    const [port, uiPort, s3Port] = [await choosePort(), await choosePort(), await choosePort()].map(String);
+    const args = ['dev', '--data', data, '--port', port!, '--ui-port', uiPort!, '--s3-port', s3Port!, '-o', 'jsonl'];
+    const killed = rig().startCli(args, NOTHING);
+    await killed.printed(/^\{.*\}$/m);
+    killed.kill('SIGKILL');
+    await killed.ended;
+    const dev = rig().startCli(args, NOTHING);
+    const [line] = await dev.printed(/^\{.*\}$/m);
+    expect(JSON.parse(line)).toMatchObject({ temporal: { address: `127.0.0.1:${port}`, ui: `http://127.0.0.1:${uiPort}` }, s3: { endpoint: `http://127.0.0.1:${s3Port}` } });
+    expect((await rig().cli([...args, '--ephemeral'].filter((arg) => arg !== '--data' && arg !== data), { env: NOTHING }))).toMatchObject({ code: 2, stderr: expect.stringContaining(`--port ${port}: something else on this machine listens there`) });
+    expect((await dev.stop()).code).toBe(0);
   });
 
   it('leaves no server running where Ctrl-C is pressed twice', async () => {

@@ -69,6 +69,12 @@ describe('doctor', () => {
   });
 });
 
+describe('doctor, of a prefix with nothing under it', () => {
+  it('says what the merge would say, with its exit code', async () => {
+    expect(await rig().cli(['doctor', 's3://logs/missing/', 's3://merged/'])).toMatchObject({ code: 3, stdout: expect.stringMatching(/nothing is stored under s3:\/\/logs\/missing\/[^]*1 thing to mend first/) });
+  });
+});
+
 describe('the status of a run that failed', () => {
   it('says what it is, when it was, and what it failed with', async () => {
     expect((await merge('s3://missing-bucket/', 's3://merged/', '--id', 'no-bucket', '--label', 'mine')).code).toBe(3);
@@ -92,6 +98,25 @@ describe('the status of a run that failed', () => {
       id: 'stops', status: 'failed', error: { code: 'TRB-SOURCE-ENCODING' }, planned: { objects: 1 },
       result: { schema: 'tributary.report/1', status: 'failed', planned: { objects: 1 } }, started: expect.stringMatching(/Z$/), ended: expect.stringMatching(/Z$/),
     });
+  });
+
+  it('counts the source that stopped it as failed, as failures does, and what it did not get to as not reached', async () => {
+    await rig().buckets.fill('logs', new Map(['stopped/a/a.log', 'stopped/b/b.log.bz2', 'stopped/c/c.log'].map((key) => [key, Buffer.from('line\n')])));
+    expect((await merge('s3://logs/stopped/', 's3://merged/stopped/', '--id', 'stopped', '--on-error', 'stop')).code).toBe(11);
+    const report = reportSchema.parse(JSON.parse((await rig().cli(['report', 'stopped', '-o', 'json'])).stdout));
+    expect(report).toMatchObject({ status: 'failed', failed: { objects: 1, bytes: 5 }, partial: { objects: 0 }, errors: [{ code: 'TRB-SOURCE-ENCODING', count: 1 }] });
+    expect(report.done.objects + (report.skipped.reasons['not-reached'] ?? 0)).toBe(2);
+    expect(JSON.parse((await rig().cli(['failures', 'stopped', '-o', 'json'])).stdout)).toMatchObject([{ uri: 's3://logs/stopped/b/b.log.bz2', outcome: 'failed' }]);
+  });
+});
+
+describe('a run that goes on', () => {
+  it('is neither applied nor verified, which is said at once', async () => {
+    await rig().buckets.put('logs', 'goes-on/a.log', Buffer.alloc(2 ** 20, 'x\n'));
+    expect((await merge('s3://logs/goes-on/', 's3://merged/goes-on/', '--id', 'goes-on', '--bwlimit', '16K', '--detach')).code).toBe(0);
+    expectRefused(await rig().cli(['apply', 'goes-on'], { timeoutMs: 10_000 }), 5, 'TRB-RUN-OPEN', 'tributary watch');
+    expectRefused(await rig().cli(['verify', 'goes-on'], { timeoutMs: 10_000 }), 5, 'TRB-RUN-OPEN', 'tributary watch');
+    expect((await rig().cli(['cancel', 'goes-on'])).code).toBe(0);
   });
 });
 

@@ -156,3 +156,48 @@ describe('a retry is refused', () => {
     expect(counted(await merged('half/'))).toEqual({ a: 1, b: 1, c: 2 ** 19, '': 1 });
   });
 });
+
+describe('the rest of a run that was cancelled', () => {
+  const SOURCES = new Map(Array.from({ length: 120 }, (_, at) => [`rest/${String(at).padStart(3, '0')}.log`, Buffer.from(lines(`rest${at}`, 10))]));
+  const ALL = [...SOURCES.values()].join('');
+
+  async function cancelled(id: string): Promise<Report> {
+    await rig().buckets.fill('logs', SOURCES);
+    const merging = rig().startCli(['merge', 's3://logs/rest/', `s3://merged/${id}/`, '--lines', '25', '--id', id, '--tpslimit', '25', '-o', 'json']);
+    await until(async () => (await rig().buckets.read('merged', `${id}/`)).size, (chunks) => chunks >= 2);
+    expect((await rig().cli(['cancel', id])).code).toBe(0);
+    const { code, stdout } = await merging.ended;
+    expect(code).toBe(12);
+    const report = reportSchema.parse(JSON.parse(stdout));
+    expect(report.done.objects).toBeGreaterThan(0);
+    expect(report.skipped.objects).toBeGreaterThan(0);
+    return report;
+  }
+
+  it('is named where the merge is said again, and done by `temporal workflow reset`', async () => {
+    const { run: { stamp } } = await cancelled('rest-reset');
+    const refused = await rig().cli(['merge', 's3://logs/rest/', 's3://merged/rest-reset/', '--lines', '25']);
+    expect(refused).toMatchObject({ code: 8, stderr: expect.stringContaining(
+      `s3://merged/rest-reset/ holds merged output of s3://logs/rest/ already, written by the run rest-reset (stamp ${stamp}), which was cancelled; --again merges what that run has merged once more`) });
+    expect(refused.stderr).toContain('OPERATIONS.md');
+    const retried = await rig().cli(['retry', 'rest-reset']);
+    expect(retried).toMatchObject({ code: 2, stderr: expect.stringContaining('no source of the run rest-reset failed; it did not come to its end, and what it did not get to cannot be retried') });
+    expect(retried.stderr).not.toContain('Nothing has to be done');
+
+    const temporal = temporalCli(rig());
+    await temporal.run('workflow', 'reset', '--workflow-id', 'rest-reset', '--type', 'FirstWorkflowTask', '--reapply-exclude', 'All', '--reason', 'the rest');
+    const { code, stdout } = await rig().cli(['watch', 'rest-reset', '-o', 'json']);
+    expect(code).toBe(0);
+    expect(reportSchema.parse(JSON.parse(stdout))).toMatchObject({ status: 'completed', run: { stamp }, done: { objects: 120 }, skipped: { objects: 0 }, chunks: { count: 48 } });
+    expect(await merged('rest-reset/')).toBe(ALL);
+    expect(await rig().cli(['verify', 'rest-reset', '--verify', 'content'])).toMatchObject({ code: 0, stdout: expect.stringContaining('no differences in 48 chunks') });
+  });
+
+  it('is done by a merge from the start too, once the chunks of its stamp are deleted', async () => {
+    const { run: { stamp } } = await cancelled('rest-again');
+    const { buckets } = rig();
+    for (const { key } of await buckets.list('merged', 'rest-again/')) if (key.includes(`merged-${stamp}-`)) await buckets.remove('merged', key);
+    expect(await run(0, 'merge', 's3://logs/rest/', 's3://merged/rest-again/', '--lines', '25', '--again')).toMatchObject({ done: { objects: 120 } });
+    expect(await merged('rest-again/')).toBe(ALL);
+  });
+});

@@ -115,9 +115,9 @@ describe('control data', () => {
     const { buckets } = rig();
     await buckets.fill('logs', new Map([['here/a.log', Buffer.from('1\n')], ['here/b.log.bz2', Buffer.from('no')]]));
     expect((await rig().cli(['merge', 's3://logs/here/', 's3://logs/here/', '--id', 'here'])).code).toBe(11);
-    expect((await sweep('s3://logs/here/', '--yes')).report).toMatchObject({ removed: false, control: [], kept: [{ why: 'the run here has ended (completed), and it is younger than seven days' }] });
+    expect((await sweep('s3://logs/here/', '--yes')).report).toMatchObject({ removed: false, control: [], kept: [{ why: 'the run here has ended (completed with failures), and it is younger than seven days' }] });
 
-    expect((await sweep('s3://logs/here/', '--older-than', '0s', '--yes')).report).toMatchObject({ removed: true, control: [{ run: 'here', why: 'the run here has ended (completed)' }] });
+    expect((await sweep('s3://logs/here/', '--older-than', '0s', '--yes')).report).toMatchObject({ removed: true, control: [{ run: 'here', why: 'the run here has ended (completed with failures)' }] });
     const left = (await buckets.list('logs', 'here/_tributary/')).map(({ key }) => key.replace(/^.*\/runs\/[^/]*\//, '').replace(/failures\/.*/, 'failures/'));
     expect(left).toEqual(['failures/', 'report.json', 'run.json', 'spec.json', 'swept.json']);
     expect((await sweep('s3://logs/here/', '--older-than', '0s', '--yes')).report).toMatchObject({ removed: false, control: [], kept: [] });

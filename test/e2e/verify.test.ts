@@ -3,9 +3,12 @@ import { readFile, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from '@jest/globals';
 import { verifyReportSchema, type Finding } from '../../src/contracts/report.ts';
+import type { Program } from '../support/programs.ts';
 import { useRig } from '../support/rig.ts';
+import { until } from '../support/until.ts';
 
-const rig = useRig();
+const rig = useRig({ workers: 0 });
+let worker: Program;
 const LINES = 100;
 
 /** Lines of one length: a line that moves to another chunk leaves both as long as they were. */
@@ -13,6 +16,7 @@ const lines = (from: number, count: number): string => Array.from({ length: coun
 
 beforeAll(async () => {
   const { buckets } = rig();
+  worker = await rig().startWorker();
   await buckets.create('logs', 'merged');
   await buckets.fill('logs', new Map([
     ['whole/app/a.log', Buffer.from(lines(0, 250))], ['whole/app/b.log', Buffer.from(lines(250, 130))], ['whole/web/c.log', Buffer.from(lines(380, 220))],
@@ -185,5 +189,24 @@ describe('verify SRC DST', () => {
 
   it('of two places that no run merged is refused', async () => {
     expect(await verify('s3://logs/now/', 's3://merged/nowhere/')).toMatchObject({ code: 3, stderr: expect.stringContaining('no finished run merged') });
+  });
+});
+
+describe('a verification', () => {
+  it('ends at Ctrl-C, and says so', async () => {
+    await merged('left');
+    worker.kill('SIGSTOP');
+    try {
+      const verifying = rig().startCli(['verify', 'left', '--verify', 'content', '-v']);
+      const id = await until(async () => {
+        for await (const { workflowId } of rig().client.workflow.list({ query: "WorkflowType = 'verifyRun' AND ExecutionStatus = 'Running'" })) return workflowId;
+        return '';
+      }, (found) => found !== '');
+      verifying.kill('SIGINT');
+      expect(await verifying.ended).toMatchObject({ code: 130, stdout: '', stderr: `the verification ${id} was stopped\n` });
+      expect((await rig().client.workflow.getHandle(id).describe()).status.name).toBe('TERMINATED');
+    } finally {
+      worker.kill('SIGCONT');
+    }
   });
 });

@@ -42,7 +42,7 @@ export async function runInMemory(
   const store = createMemoryStore({ buckets: [SOURCE_BUCKET, TARGET_BUCKET] });
   for (const [key, bytes] of sources) store.seed(SOURCE_BUCKET, key, bytes);
   let run: RunRef | null = null;
-  const workflow = { getHandle: () => ({ describe: async () => ({ memo: { [MEMO.run]: run } }) }) };
+  const workflow = { getHandle: () => ({ describe: async () => ({ status: { name: 'COMPLETED' }, memo: { [MEMO.run]: run } }) }) };
   const { control, data } = createActivities({
     stores: createRegistry({ default: { adapter: 'sdk', createOnce: 'probe' } }, { connect: () => store }),
     slab: new Slab(128 * 2 ** 20), temporal: { ...noServer, workflow } as unknown as Client, log: quiet, metrics: { add: () => undefined, set: () => undefined }, identity: 'this', heartbeatTimeoutMs: 30_000,

@@ -27,14 +27,13 @@ const PORTS = { temporal: 7233, ui: 8233, s3: 7070 } as const;
 /** `tributary dev`: runs until a signal, or until one of its servers ends by itself. @returns the exit code */
 export async function dev(context: Context, flags: DevFlags): Promise<number> {
   const { output, environment } = context;
-  for (const [flag, port] of [['--port', flags.port], ['--ui-port', flags.uiPort], ['--s3-port', flags.s3Port]] as const) await requirePort(flag, port);
   const interrupt = context.interrupt();
   const data = flags.ephemeral === true ? await mkdtemp(join(tmpdir(), 'tributary-dev-')) : flags.data === undefined ? join(environment.paths.state, 'dev', 'data') : resolve(flags.data);
   let servers: DevServers | undefined;
   let worker: LocalWorker | undefined;
   try {
     servers = await startDevServers({
-      environment, data, ephemeral: flags.ephemeral === true, tell: (line) => { output.say(line); }, whileStarting: loadWorker,
+      environment, data, ephemeral: flags.ephemeral === true, tell: (line) => { output.say(line); }, whileStarting: loadWorker, whenClear: () => requirePorts(flags),
       ports: { temporal: flags.port ?? PORTS.temporal, ui: flags.uiPort ?? PORTS.ui, s3: flags.s3Port ?? PORTS.s3 },
     });
     const { temporal, s3 } = servers;
@@ -54,6 +53,11 @@ export async function dev(context: Context, flags: DevFlags): Promise<number> {
     await servers?.stop();
     if (flags.ephemeral === true) await rm(data, { recursive: true, force: true });
   }
+}
+
+/** @throws TRB-INVALID-CONFIG */
+async function requirePorts({ port, uiPort, s3Port }: DevFlags): Promise<void> {
+  for (const [flag, wanted] of [['--port', port], ['--ui-port', uiPort], ['--s3-port', s3Port]] as const) await requirePort(flag, wanted);
 }
 
 async function untilTheEnd({ output }: Context, { temporal, s3 }: DevServers, worker: LocalWorker, signal: AbortSignal): Promise<number> {

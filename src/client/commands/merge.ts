@@ -1,5 +1,5 @@
 import { EXIT } from '../../contracts/errors.ts';
-import type { MergeInput, RetryInput } from '../../contracts/merge.ts';
+import type { ApplyInput, MergeInput, RetryInput } from '../../contracts/merge.ts';
 import type { Context } from '../context.ts';
 import { mergeInputOf, type MergeFlags } from '../merge-input.ts';
 import type { Run } from '../runs.ts';
@@ -26,6 +26,8 @@ export async function merge(context: Context, source: string, target: string, fl
 export async function startAndFollow(context: Context, session: Session, flags: RunFlags, start: () => Promise<Run>): Promise<number> {
   const { output } = context;
   const run = await start();
+  // From here on whoever leaves leaves a run behind, and is told so.
+  context.interrupt();
   const page = session.page(run.id);
   output.say(`run ${run.id}${page === undefined ? '' : `  ${page}`}`);
   if (flags.detach === true) {
@@ -37,11 +39,11 @@ export async function startAndFollow(context: Context, session: Session, flags: 
   return followToEnd(context, session, run, flags);
 }
 
-/** In local mode a command that was killed is said again: an open run of the same input is gone on with. */
-export async function runToGoOnWith({ output }: Context, session: Session, input: MergeInput | RetryInput, id: string | undefined): Promise<Run | undefined> {
-  if (session.outlivesUs || id !== undefined) return undefined;
+/** In local mode a command that was killed is said again: an open run of the same input is gone on with. @throws as `findOpenRun` */
+export async function runToGoOnWith({ output }: Context, session: Session, input: MergeInput | ApplyInput | RetryInput, id: string | undefined): Promise<Run | undefined> {
+  if (session.outlivesUs) return undefined;
   const [{ findOpenRun }, { resumeIfPaused }] = await Promise.all([import('../run-list.ts'), import('./watch.ts')]);
-  const open = await findOpenRun(session.runs, input);
+  const open = await findOpenRun(session.runs, input, id);
   if (open === undefined) return undefined;
   const run = session.runs.run(open);
   await resumeIfPaused(session, run);

@@ -2,7 +2,7 @@ import type { Context } from '../context.ts';
 import { EXIT } from '../../contracts/errors.ts';
 import { hasRuns } from '../local/embedded-directory.ts';
 import { renderRuns } from '../render/runs.ts';
-import { listRuns } from '../run-list.ts';
+import { listRuns, withStates } from '../run-list.ts';
 import { openSession } from '../session.ts';
 import { findWhere } from '../where.ts';
 
@@ -16,7 +16,9 @@ export async function runs(context: Context, flags: { readonly limit: number }):
   }
   const session = await openSession(context, { worker: 'none' });
   try {
-    const lines = await listRuns(session.runs, flags.limit);
+    const listed = await listRuns(session.runs, flags.limit);
+    // Where this command is alone, there is no worker that could say.
+    const lines = session.alone ? listed : await withStates(session.runs, listed);
     context.output.answer(lines, (style) => renderRuns(lines, style));
     return EXIT.ok;
   } finally {

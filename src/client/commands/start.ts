@@ -1,7 +1,7 @@
 /** Starts a run and follows it, for `merge`, `plan` and `apply`; goes on with one that is there already, in local mode and for `watch`. */
 import { EXIT } from '../../contracts/errors.ts';
 import type { PlanReport, Report } from '../../contracts/report.ts';
-import { cursorKeptMessage, pauseAndWait } from '../interrupted.ts';
+import { interruptedMessage, pauseAndWait } from '../interrupted.ts';
 import type { Context } from '../context.ts';
 import { follow } from '../follow.ts';
 import { renderPlan } from '../render/plan.ts';
@@ -22,8 +22,7 @@ export async function followToEnd(context: Context, session: Session, run: Run, 
     output.say(`detached; the run ${run.id} goes on. Come back with: tributary watch ${run.id}`);
   } else {
     output.say(`pausing the run ${run.id} …`);
-    await pauseAndWait(run);
-    output.say(cursorKeptMessage(run.id));
+    output.say(interruptedMessage(run.id, await pauseAndWait(run)));
   }
   return EXIT.detached;
 }

@@ -1,7 +1,7 @@
 /** The S3 stores, and what a run does on both sides: each by the smallest call that shows it. What it writes it deletes again. */
 import { randomUUID } from 'node:crypto';
 import type { StoreConfig } from '../../contracts/config.ts';
-import type { TributaryError } from '../../contracts/errors.ts';
+import { ERRORS, type TributaryError } from '../../contracts/errors.ts';
 import type { Location } from '../../contracts/location.ts';
 import type { Encryption } from '../../contracts/merge.ts';
 import { CONTROL_FOLDER } from '../../contracts/names.ts';
@@ -9,7 +9,7 @@ import type { ObjectStore } from '../../stores/object-store.ts';
 import { toTributaryError } from '../failure.ts';
 import { duration } from '../render/numbers.ts';
 import { withStores } from '../stores.ts';
-import { badBecause, good, note, type Finding } from './finding.ts';
+import { bad, badBecause, good, note, type Finding } from './finding.ts';
 
 export interface Places {
   readonly source?: Location;
@@ -41,7 +41,9 @@ async function examineSource(open: (name: string) => ObjectStore, { store: name,
     findings.push(good('list the source', `s3://${bucket}/${prefix}`));
     const [object] = objects;
     if (!object) {
-      findings.push(note('read the source', `nothing is stored under s3://${bucket}/${prefix}`, 'Check the prefix; a run would have nothing to do.'));
+      const what = `nothing is stored under s3://${bucket}/${prefix}`;
+      // A run takes an empty bucket, and no prefix that is not there.
+      findings.push(prefix === '' ? note('read the source', what, 'A run would have nothing to do.') : bad('read the source', what, ERRORS['TRB-NO-SUCH-PREFIX'].remedy, 'TRB-NO-SUCH-PREFIX'));
     } else if (object.sizeBytes === 0) {
       findings.push(good('read the source', `its first object, ${object.key}, is empty`));
     } else {

@@ -22,6 +22,8 @@ export interface DevOptions {
   readonly ephemeral: boolean;
   readonly ports: { readonly temporal: number; readonly ui: number; readonly s3: number };
   readonly tell: (line: string) => void;
+  /** Called when what an earlier `dev` left running is gone, and before anything is started. */
+  readonly whenClear: () => Promise<void>;
   /** Called when the servers have been started, and have yet to answer. */
   readonly whileStarting: () => void;
 }
@@ -35,7 +37,7 @@ export interface DevServers {
 /** Good for this machine only: the S3 server listens on 127.0.0.1. */
 const KEYS = { accessKeyId: 'tributary', secretAccessKey: 'tributary-dev' } as const;
 
-/** @throws TRB-INVALID-CONFIG where another `dev` uses the data, or a program cannot be had */
+/** @throws TRB-INVALID-CONFIG where another `dev` uses the data, or a program cannot be had; what `whenClear` throws */
 export async function startDevServers(options: DevOptions): Promise<DevServers> {
   const { environment, data, tell } = options;
   const folder = join(environment.paths.state, 'dev');
@@ -46,6 +48,7 @@ export async function startDevServers(options: DevOptions): Promise<DevServers> 
   ]);
   return withLock(data, async () => {
     await clearUp(environment, data);
+    await options.whenClear();
     let spawned = 0;
     const onSpawn = (): void => {
       spawned += 1;

@@ -88,13 +88,21 @@ export async function withLock<T>(folder: string, work: () => Promise<T>): Promi
 }
 
 async function take(path: string): Promise<boolean> {
+  let file;
   try {
-    const file = await open(path, 'wx');
-    await file.writeFile(String(process.pid));
-    await file.close();
-    return true;
+    file = await open(path, 'wx');
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'EEXIST') return false;
     throw error;
   }
+  try {
+    await file.writeFile(String(process.pid));
+  } catch (error) {
+    // On a full disk: a lock that names nobody would be waited for.
+    await rm(path, { force: true });
+    throw error;
+  } finally {
+    await file.close();
+  }
+  return true;
 }

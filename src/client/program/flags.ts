@@ -39,7 +39,7 @@ export function addSelectionOptions(command: Command): void {
   // One list for both, so that their order is kept.
   const filters: FilterFlag[] = [];
   const filter = (name: 'include' | 'exclude', description: string): Option => new Option(`--${name} <glob>`, description).argParser((glob: string) => {
-    filters.push({ [name]: glob });
+    filters.push({ [name]: said(glob) });
     return filters;
   });
   group(command, 'Selection:', [

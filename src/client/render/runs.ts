@@ -6,7 +6,7 @@ import { count, duration, instant, several } from './numbers.ts';
 import { columns, table } from './table.ts';
 
 const STATUS_STYLE: Readonly<Record<string, keyof Style>> = {
-  completed: 'green', planned: 'green', completed_with_failures: 'yellow', cancelled: 'yellow', terminated: 'yellow', failed: 'red', running: 'cyan',
+  completed: 'green', planned: 'green', completed_with_failures: 'yellow', cancelled: 'yellow', terminated: 'yellow', failed: 'red', running: 'cyan', paused: 'yellow', pausing: 'yellow', cancelling: 'yellow',
 };
 
 export function renderRuns(runs: readonly RunLine[], style: Style): string {

@@ -8,7 +8,7 @@ import type { WorkflowExecutionDescription } from '@temporalio/client';
 import { WorkflowNotFoundError } from '@temporalio/common';
 import { ENDED_STATUSES, MEMO, WORKFLOWS } from '../../contracts/names.ts';
 import type { RunRecord } from '../../contracts/records.ts';
-import { inputOf } from '../run-list.ts';
+import { inputOf, resultStatus } from '../run-list.ts';
 import type { Runs } from '../runs.ts';
 
 export type RunState =
@@ -36,7 +36,7 @@ export class TemporalAnswers {
     const found = await this.#describe(id);
     if (!found) return { lives: false, why: `the run ${id} ended so long ago that Temporal does not know it any more`, endedMs: null };
     const { status, closeTime } = found;
-    const word = status.name.toLowerCase().replaceAll('_', ' ');
+    const word = (status.name === 'COMPLETED' ? await this.#runs.guard({ run: id }, () => resultStatus(this.#runs, found)) : status.name.toLowerCase()).replaceAll('_', ' ');
     if (ENDED_STATUSES.has(status.name)) return { lives: false, why: `the run ${id} has ended (${word})`, endedMs: closeTime?.getTime() ?? null };
     // Another run may have been given the same id, after this one had failed.
     const first = found.raw.workflowExecutionInfo?.firstRunId ?? '';

@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { ServiceError, WorkflowFailedError } from '@temporalio/client';
+import { ServiceError, WorkflowFailedError, WorkflowUpdateRPCTimeoutOrCancelledError } from '@temporalio/client';
 import {
   ActivityFailure, ApplicationFailure, CancelledFailure, ChildWorkflowFailure, RetryState, TerminatedFailure, WorkflowExecutionAlreadyStartedError, WorkflowNotFoundError,
 } from '@temporalio/common';
@@ -32,11 +32,11 @@ describe('toTributaryError', () => {
   });
 
   it('says what Temporal says in our words', () => {
-    const about = { run: 'a', address: 'host:7233' };
+    const about = { run: 'a', address: 'host:7233', state: '/state' };
     const cases: [unknown, string, string][] = [
       [new WorkflowNotFoundError('workflow not found', 'a', undefined), 'TRB-RUN-NOT-FOUND', 'there is no run a on host:7233'],
       [new WorkflowNotFoundError('workflow execution already completed', 'a', undefined), 'TRB-RUN-ENDED', 'the run a has ended already'],
-      [new WorkflowExecutionAlreadyStartedError('x', 'a', 'mergeRun'), 'TRB-INVALID-INPUT', 'there is a run with the id a already; choose another --id'],
+      [new WorkflowExecutionAlreadyStartedError('x', 'a', 'mergeRun'), 'TRB-INVALID-INPUT', 'there is a run with the id a already; `tributary status a` shows it; or choose another --id'],
       [grpc(14, 'No connection established'), 'TRB-TEMPORAL-UNREACHABLE', 'Temporal at host:7233 does not answer: No connection established'],
       [grpc(12, 'Received HTTP status code 404'), 'TRB-TEMPORAL-UNREACHABLE', 'what answers at host:7233 is no Temporal server (Received HTTP status code 404)'],
       [grpc(12, 'unknown method'), 'TRB-INTERNAL', 'Temporal at host:7233: unknown method'],
@@ -46,6 +46,8 @@ describe('toTributaryError', () => {
       [new Error('boom'), 'TRB-INTERNAL', 'boom'],
       ['text', 'TRB-INTERNAL', 'text'],
       [Object.assign(new Error('EACCES: permission denied, mkdir \'/state\''), { code: 'EACCES', syscall: 'mkdir' }), 'TRB-INVALID-CONFIG', 'EACCES: permission denied, mkdir \'/state\''],
+      [Object.assign(new Error('ENOSPC: no space left on device, mkdir \'/state\''), { code: 'ENOSPC', syscall: 'mkdir', path: '/state' }), 'TRB-DISK-FULL', 'ENOSPC: no space left on device, mkdir \'/state\''],
+      [Object.assign(new Error('ENOSPC: no space left on device, write'), { code: 'ENOSPC', syscall: 'write' }), 'TRB-DISK-FULL', 'ENOSPC: no space left on device, write; runs are kept in /state'],
     ];
     for (const [error, code, message] of cases) expect(toTributaryError(error, about)).toMatchObject({ code, message });
   });
@@ -58,6 +60,9 @@ describe('toTributaryError', () => {
   it('tells a server that is away from an answer that is late', () => {
     expect([isServerAway(grpc(14, '')), isServerAway(grpc(4, '')), isServerAway(new Error('x'))]).toEqual([true, false, false]);
     expect([isTimeout(grpc(14, '')), isTimeout(grpc(4, '')), isTimeout(grpc(1, '')), isTimeout(new Error('x'))]).toEqual([false, true, true, false]);
+    const late = new WorkflowUpdateRPCTimeoutOrCancelledError('Deadline exceeded', { cause: grpc(4, 'Deadline exceeded').cause as Error });
+    expect(isTimeout(late)).toBe(true);
+    expect(toTributaryError(late, { address: 'host:7233' })).toMatchObject({ code: 'TRB-TEMPORAL-UNREACHABLE' });
   });
 });
 
@@ -70,7 +75,7 @@ describe('printError', () => {
 
   it('says what is wrong and what to do, without a stack, also when quiet', () => {
     const error = new TributaryError('TRB-TARGET-BUSY', 'the run a is writing to s3://merged/');
-    expect(print(error, -1)).toEqual({ code: 8, text: 'error: the run a is writing to s3://merged/\n  TRB-TARGET-BUSY: Wait for the other run, or cancel it.\n' });
+    expect(print(error, -1)).toEqual({ code: 8, text: 'error: the run a is writing to s3://merged/\n  TRB-TARGET-BUSY: Wait for the other run, or cancel it; where nobody works on it, `tributary watch` or `tributary resume` goes on with it.\n' });
   });
 
   it('shows the stack of the origin to those who ask', () => {

@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
@@ -28,6 +28,7 @@ describe('the command line', () => {
     [['runs', '--limit', '0'], 'error: option \'--limit <n>\' argument \'0\' is invalid. It must be a whole number, at least 1.\n'],
     [['merge', 's3://logs/', 's3://merged/', '--id', ''], 'error: option \'--id <id>\' argument \'\' is invalid. It must not be empty.\n'],
     [['merge', 's3://logs/', 's3://merged/', '--stats', '0s'], 'error: option \'--stats <duration>\' argument \'0s\' is invalid. It must be a duration longer than 0, as 30s.\n'],
+    [['merge', 's3://logs/', 's3://merged/', '--include', ''], 'error: option \'--include <glob>\' argument \'\' is invalid. It must not be empty.\n'],
     [['explain', 'migrate'], 'error: command-argument value \'migrate\' is invalid for argument \'job\'. Allowed choices are merge.\n'],
   ])('refuses %j with 2 and one message', async (argv, message) => {
     expect(await run(...argv)).toEqual({ code: 2, out: '', err: message });
@@ -37,6 +38,10 @@ describe('the command line', () => {
     [['merge', 's3://logs/', 's3://merged/', '--lines', '0'], '--lines must be at least 1'],
     [['merge', 'logs', 's3://merged/'], 'source: "logs" is not an S3 URI; write s3://bucket/prefix/'],
     [['merge', 's3://logs/', 's3://merged/', '--files-from', 'x'], '--files-from is not supported yet'],
+    [['merge', 's3://logs/', 's3://merged/', '--tag', 'a=1', '--tag', 'a=2'], '--tag names "a" twice'],
+    [['merge', 's3://logs/', 's3://merged/', '--tag', 'aws:a=1'], '--tag.aws:a: tags that begin with aws: are the store\'s own'],
+    [['merge', 's3://logs/', 's3://merged/', '--tag', 'a=x&y'], '--tag.a: tags have letters, digits, spaces and + - = . _ : / @'],
+    [['merge', 's3://logs/', 's3://merged/', '--tag', 'a#=x'], '--tag.a#: tags have letters, digits, spaces and + - = . _ : / @'],
     [['migrate', 's3://a/', 's3://b/', '--whatever', 'x'], '`tributary migrate` is not supported yet'],
     [['ingest', '--help'], '`tributary ingest` is not supported yet'],
     [['limit', 'a'], 'say what to change: --parallel-groups, --downloads, --uploads, --bwlimit or --tpslimit'],
@@ -57,6 +62,8 @@ describe('the command line', () => {
     expect(help).toMatchObject({ code: 0, err: '' });
     for (const heading of ['Jobs:', 'Look at runs:', 'Steer runs:', 'Around runs:', 'Connection:', 'Output:']) expect(help.out).toContain(`\n${heading}\n`);
     expect(help.out).not.toContain('ingest');
+    expect(await run('help')).toEqual(help);
+    expect(await run('help', 'merge')).toEqual(await run('merge', '--help'));
     expect((await run('merge', '--help')).out).toContain('--lines <n>');
     expect((await run('plan', 'merge', '--help')).out).toContain('--lines <n>');
     expect((await run('plan', '--help')).out).not.toContain('help [command]');
@@ -75,6 +82,12 @@ describe('the command line', () => {
     expect(await run('runs', '-o', 'json')).toEqual({ code: 0, out: '[]\n', err: '' });
     expect(await run('status', 'a')).toEqual({
       code: 3, out: '', err: 'error: there is no run a on this machine for S3 at aws\n  TRB-RUN-NOT-FOUND: List the runs with `tributary runs`.\n' });
+  });
+
+  it('says where a run may be that `tributary dev` had, and has ended', async () => {
+    mkdirSync(join(home, '.local/state/tributary/dev'), { recursive: true });
+    expect((await run('status', 'a')).err).toContain('there is no run a on this machine for S3 at aws; `tributary dev` is not running: its runs are there when it is\n');
+    rmSync(join(home, '.local/state/tributary/dev'), { recursive: true });
   });
 
   it('says at once that a server refuses the connection', async () => {

@@ -1,7 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import { defaultPayloadConverter } from '@temporalio/common';
 import type { Connected } from '../../../src/client/connect.ts';
-import { findFinishedRun, findOpenRun, listRuns } from '../../../src/client/run-list.ts';
+import { findFinishedRun, findOpenRun, listRuns, withStates } from '../../../src/client/run-list.ts';
 import { hashOfInput, Runs } from '../../../src/client/runs.ts';
 import { aPlan, aReport } from './support.ts';
 
@@ -62,6 +62,31 @@ describe('listRuns', () => {
   });
 });
 
+describe('withStates', () => {
+  const line = async (runs: Runs): Promise<string[]> => (await withStates(runs, await listRuns(runs, 10))).map(({ id, status }) => `${id} ${status}`);
+  const executions: readonly Execution[] = [{ id: 'a', status: 'RUNNING', startedMs: 3, memo }, { id: 'b', status: 'RUNNING', startedMs: 2, memo }, { id: 'c', status: 'FAILED', startedMs: 1, memo }];
+
+  it('says which open runs are paused, where a worker answers', async () => {
+    const asked: string[] = [];
+    const runs = runsWith(executions);
+    Object.assign(runs.client, { withDeadline: async (_: number, call: () => Promise<unknown>) => call() });
+    Object.assign(runs.client.workflowService, { describeTaskQueue: async () => ({ pollers: [{ lastAccessTime: { seconds: Date.now() / 1000 } }] }) });
+    Object.assign(runs.client.workflow, { getHandle: (id: string) => ({ query: async () => {
+      asked.push(id);
+      if (id === 'b') throw new Error('no answer');
+      return { state: 'paused' };
+    } }) });
+    expect(await line(runs)).toEqual(['a paused', 'b running', 'c failed']);
+    expect(asked).toEqual(['a', 'b']);
+  });
+
+  it('asks nobody where no worker is', async () => {
+    const runs = runsWith(executions);
+    Object.assign(runs.client.workflowService, { describeTaskQueue: async () => ({ pollers: [] }) });
+    expect(await line(runs)).toEqual(['a running', 'b running', 'c failed']);
+  });
+});
+
 describe('findOpenRun', () => {
   it('finds the open run of an equal input', async () => {
     const input = { source: 's3://logs/', target: 's3://merged/' };
@@ -72,8 +97,30 @@ describe('findOpenRun', () => {
       { id: 'this', status: 'RUNNING', startedMs: 1, memo: { ...memo, inputHash: hashOfInput(input) } },
     ], queries);
     await expect(findOpenRun(runs, input)).resolves.toBe('this');
-    await expect(findOpenRun(runs, { ...input, again: true })).resolves.toBeUndefined();
+    await expect(findOpenRun(runs, { ...input, target: 's3://merged/other/' })).resolves.toBeUndefined();
     expect(queries[0]).toBe('WorkflowType = \'mergeRun\' AND ExecutionStatus = \'Running\'');
+  });
+
+  it('goes by the id where one is given, and says where another input has it', async () => {
+    const input = { source: 's3://logs/', target: 's3://merged/', label: 'mine' };
+    const runs = runsWith([
+      { id: 'mine', status: 'RUNNING', startedMs: 1, memo: { ...memo, inputHash: hashOfInput(input) } },
+      { id: 'elsewhere', status: 'RUNNING', startedMs: 1, memo: { ...memo, target: 's3://b/' } },
+    ]);
+    await expect(findOpenRun(runs, input, 'mine')).resolves.toBe('mine');
+    await expect(findOpenRun(runs, input, 'elsewhere')).rejects.toMatchObject({
+      code: 'TRB-INVALID-INPUT', message: 'the run elsewhere was started by another input, and has not ended: `tributary watch elsewhere` goes on with it, `tributary cancel elsewhere` ends it; or choose another --id',
+    });
+  });
+
+  it('says which other run has the target, and how to go on with it', async () => {
+    const input = { source: 's3://logs/', target: 's3a://merged', chunk: { lines: 7 } };
+    const runs = runsWith([{ id: 'first', status: 'RUNNING', startedMs: 1, memo }]);
+    await expect(findOpenRun(runs, input, 'second')).rejects.toMatchObject({
+      code: 'TRB-TARGET-BUSY', message: 'the run first writes to s3://merged/, and was not started by this input and id: `tributary watch first` goes on with it, `tributary cancel first` ends it',
+    });
+    await expect(findOpenRun(runs, { ...input, dryRun: true })).resolves.toBeUndefined();
+    await expect(findOpenRun(runs, { retryOf: 'a' })).resolves.toBeUndefined();
   });
 });
 

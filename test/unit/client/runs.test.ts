@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { ServiceError } from '@temporalio/client';
+import { ServiceError, WorkflowUpdateRPCTimeoutOrCancelledError } from '@temporalio/client';
 import type { Connected } from '../../../src/client/connect.ts';
 import { newRunId } from '../../../src/client/run-id.ts';
 import { hashOfInput, Runs } from '../../../src/client/runs.ts';
@@ -75,6 +75,20 @@ describe('Runs.apply', () => {
     await runs.apply(aPlan(), { limits: { downloads: 3 } });
     expect(started[0]?.options).toMatchObject({
       args: [{ apply: 'plan-logs-20261121-083012-4f2a', limits: { downloads: 3 } }], memo: { source: 's3://logs/', target: 's3://merged/', label: null },
+    });
+  });
+});
+
+describe('Run.setLimits', () => {
+  it('says where there is no worker, and that the limits may not be kept', async () => {
+    const executeUpdate = (): Promise<never> => Promise.reject(new WorkflowUpdateRPCTimeoutOrCancelledError('Deadline exceeded', { cause: grpc(4, 'Deadline exceeded').cause as Error }));
+    const client = {
+      workflow: { getHandle: () => ({ executeUpdate }) }, withDeadline: async (_: number, call: () => Promise<unknown>) => call(),
+      workflowService: { describeTaskQueue: async () => ({ pollers: [] }) },
+    };
+    const runs = new Runs({ client, address: 'host:7233', namespace: 'default', lost: () => undefined } as unknown as Connected);
+    await expect(runs.run('a').setLimits({ downloads: 3 })).rejects.toMatchObject({
+      code: 'TRB-NO-WORKER', message: 'no worker serves the queue tributary at host:7233; the new limits may be lost by then: say them again when one does',
     });
   });
 });
