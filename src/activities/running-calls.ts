@@ -10,7 +10,7 @@ export interface CallsOfRun {
 }
 
 /** PENDING_ACTIVITY_STATE_SCHEDULED: it waits for a worker, or for its next attempt. */
-const PENDING_SCHEDULED = 1;
+export const PENDING_SCHEDULED = 1;
 
 /** @param runId id of the root workflow @throws where Temporal does not answer */
 export async function callsOfRun(temporal: Client, runId: string): Promise<CallsOfRun> {

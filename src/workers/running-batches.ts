@@ -1,5 +1,6 @@
 /** The workflows that make calls, as a worker without work sees them: it has nothing but Temporal to ask. */
 import type { Client } from '@temporalio/client';
+import { PENDING_SCHEDULED } from '../activities/running-calls.ts';
 import { QUERIES, SIGNALS, WORKFLOWS } from '../contracts/names.ts';
 import type { BranchProgress } from '../contracts/progress.ts';
 import type { RunningBatches } from './idle.ts';
@@ -18,7 +19,13 @@ export function runningBatches(client: Client): RunningBatches {
       });
       return executions.flatMap(({ execution }) => execution?.workflowId ?? []);
     }),
-    canShare: (id) => soon(async () => (await client.workflow.getHandle(id).query<BranchProgress>(QUERIES.progress)).canShare === true),
+    canShare: (id) => soon(async () => {
+      const batch = client.workflow.getHandle(id);
+      // A call that waits for its next attempt would be taken back, and what it had heartbeated is forgotten then.
+      const { raw: { pendingActivities } } = await batch.describe();
+      if (pendingActivities?.some(({ state }) => Number(state) === PENDING_SCHEDULED)) return false;
+      return (await batch.query<BranchProgress>(QUERIES.progress)).canShare === true;
+    }),
     share: (id) => soon(() => client.workflow.getHandle(id).signal(SIGNALS.share)),
   };
 }
