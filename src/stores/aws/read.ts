@@ -13,7 +13,7 @@ import { receive, TOO_LONG } from './receive.ts';
 
 interface Abort { readonly abortSignal?: AbortSignal }
 
-/** Every object has one: what comes without it is no answer about an object. */
+/** What was written through S3 has one: what comes without it is no answer about an object. (Files that somebody laid into the folder of a gateway, as versitygw's, may have none.) */
 const NO_ETAG = 'no ETag';
 
 export async function readInto(s3: S3Client, call: FailedCall, request: ReadRequest, into: Uint8Array, abort: Abort, landed: ReadOptions['landed']): Promise<ReadResult> {
@@ -41,9 +41,8 @@ export async function readInto(s3: S3Client, call: FailedCall, request: ReadRequ
 function wrongHead(answer: GetObjectCommandOutput, request: ReadRequest, whole: boolean, call: FailedCall): TributaryError | undefined {
   const { ETag: etag, ContentRange: range, ContentLength: sizeBytes, $metadata: { httpStatusCode: status } } = answer;
   if (status !== (whole ? 200 : 206)) return wrongAnswer(call, `HTTP ${status ?? 0} where ${whole ? 200 : 206} was asked for`, status);
-  if (!etag) return wrongAnswer(call, NO_ETAG, status);
   // For servers that ignore If-Match.
-  if (opaque(etag) !== opaque(request.ifMatch)) return changed(call);
+  if (etag !== undefined && opaque(etag) !== opaque(request.ifMatch)) return changed(call);
   const expectedRange = `bytes ${request.offset}-${request.offset + request.lengthBytes - 1}/${request.sizeBytes}`;
   if (!whole && range !== expectedRange) {
     return (isOfAnotherSize(range, request.sizeBytes) ? wrongLength : wrongAnswer)(call, `Content-Range "${range ?? ''}" where "${expectedRange}" was asked for`, status);
@@ -80,11 +79,11 @@ export async function getWhole(s3: S3Client, call: FailedCall, ref: ObjectRef, m
 
 export async function headObject(s3: S3Client, call: FailedCall, ref: ObjectRef, options: Abort): Promise<StoredObject> {
   const answer = await s3.send(new HeadObjectCommand({ Bucket: ref.bucket, Key: ref.key, ChecksumMode: 'ENABLED' }), options);
-  if (!answer.ETag) throw wrongAnswer(call, NO_ETAG, answer.$metadata.httpStatusCode);
+  if (!answer.ETag && !answer.LastModified) throw wrongAnswer(call, NO_ETAG, answer.$metadata.httpStatusCode);
   const crc32 = decodeCrc32(answer.ChecksumCRC32, answer.ChecksumType);
   return {
     sizeBytes: answer.ContentLength ?? 0,
-    etag: answer.ETag,
+    etag: answer.ETag ?? '',
     modifiedMs: answer.LastModified?.getTime() ?? 0,
     metadata: answer.Metadata ?? {},
     ...(crc32 === undefined ? {} : { crc32 }),

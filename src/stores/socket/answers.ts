@@ -71,7 +71,7 @@ export function placeRead(request: ReadRequest, into: Uint8Array, call: FailedCa
     if (head.status !== expected) throw wrongAnswer(call, `HTTP ${head.status} where ${expected} was asked for`, head.status);
     const etag = head.headers.etag;
     // For servers that ignore If-Match.
-    if (etag !== request.ifMatch && opaque(etagOf(head, call)) !== opaque(request.ifMatch)) throw classifyStoreError({ httpStatus: 412, message: 'the store answered with another version' }, call);
+    if (etag !== undefined && etag !== request.ifMatch && opaque(etag) !== opaque(request.ifMatch)) throw classifyStoreError({ httpStatus: 412, message: 'the store answered with another version' }, call);
     if (!whole) checkRange(head, request, call);
     if (head.chunked || head.contentLength === undefined) throw new FallbackError('the store does not say how long an object is');
     if (head.contentLength !== request.lengthBytes) throw (whole ? wrongLength : wrongAnswer)(call, `${head.contentLength} bytes where ${request.lengthBytes} were asked for`, head.status);
@@ -79,7 +79,7 @@ export function placeRead(request: ReadRequest, into: Uint8Array, call: FailedCa
   };
 }
 
-/** Every object has one: what comes without it is no answer about an object. @throws TRB-STORE-FAULT */
+/** What was written through S3 has one: what comes without it is no answer about an object. @throws TRB-STORE-FAULT */
 function etagOf({ status, headers: { etag } }: ResponseHead, call: FailedCall): string {
   if (etag === undefined || etag === '') throw wrongAnswer(call, `HTTP ${status} without an ETag`, status);
   return etag;
