@@ -19,7 +19,7 @@ import type { SourceStretch } from './reading-list.ts';
 import { Restart } from './restart.ts';
 import type { RunRecords } from './run-records.ts';
 import { prefixCrc32, salvage, type SalvageOptions } from './salvage.ts';
-import { viewOf, type Piece } from './slab.ts';
+import { SLOT_BYTES, viewOf, type Piece } from './slab.ts';
 import type { Delay } from './waiting.ts';
 
 export interface ReaderOptions {
@@ -39,6 +39,8 @@ export interface ReaderOptions {
 }
 
 const HELD_BYTES = 2 ** 20;
+/** Stored bytes that are read again for that, at most: what is held comes from less, but where an archive is padded, and that could be any length. */
+const READ_AGAIN_BYTES = 2 * SLOT_BYTES;
 
 interface Decoding {
   readonly encoding: CompressedEncoding;
@@ -162,7 +164,7 @@ export class Reader {
   async #verified({ encoding, decoder, readBytes }: Decoding, held: readonly Uint8Array[], pieceBytes: number): Promise<Uint8Array[]> {
     if (encoding === 'zstd') return [Buffer.concat(held).subarray(0, decoder.verifiedBytes)];
     // The decoder gives nothing of the step that fails, and says nothing of where members end.
-    const stored = Buffer.allocUnsafe(readBytes + pieceBytes);
+    const stored = Buffer.allocUnsafe(Math.min(readBytes + pieceBytes, READ_AGAIN_BYTES));
     try {
       await this.#readAgain()(0, stored);
     } catch (error) {

@@ -300,6 +300,15 @@ describe('failures', () => {
     expect(rig.failures().map(({ keep }) => keep).sort((a, b) => a - b)).toEqual([0, text.length, text.length]);
   });
 
+  it('that come far behind what an archive holds have no more than the start of it read again', async () => {
+    const text = lines('text', 5);
+    const rig = await merged({
+      stored: { 'a.gz': Buffer.concat([gzipSync(text), Buffer.alloc(20 * 2 ** 20), Buffer.from('no padding')]), b: lines('b', 2) }, decoded: { 'a.gz': text }, outcomes: { 'a.gz': 'partial' },
+    });
+    const again = rig.store.log.flatMap(({ operation, request }) => (operation === 'readInto' ? [request as { readonly offset: number; readonly lengthBytes: number }] : [])).filter(({ offset }) => offset === 0);
+    expect(Math.max(...again.map(({ lengthBytes }) => lengthBytes))).toBeLessThanOrEqual(16 * 2 ** 20);
+  });
+
   it('within a line of which parts were sent already have the chunk written again, without that line', async () => {
     const before = lines('before', 40);
     const broken = Buffer.concat([lines('b', 20), Buffer.alloc(3000, 'y')]);
