@@ -24,11 +24,14 @@ const SKEW_LIMIT_MS = 5 * 60_000;
 export async function examineStores(stores: Readonly<Record<string, StoreConfig>>, { source, target, encryption }: Places): Promise<Finding[]> {
   return withStores(stores, async (open, registry) => {
     const findings: Finding[] = [];
-    for (const [name, error] of Object.entries(await registry.ping(REACH_TIMEOUT_MS))) {
+    const answers = await registry.ping(REACH_TIMEOUT_MS);
+    for (const [name, error] of Object.entries(answers)) {
       findings.push(error ? badBecause(`store ${name}`, error) : good(`store ${name}`, stores[name]?.endpoint ?? 'AWS'));
     }
-    if (source) findings.push(...await examineSource(open, source));
-    if (target) findings.push(...await examineTarget(open(target.store, encryption), target, registry.createOnce(target.store)));
+    // What keeps a store from answering would be said again of each place in it, after as many retries.
+    const answering = ({ store: name }: Location): boolean => (answers[name] ?? null) === null;
+    if (source && answering(source)) findings.push(...await examineSource(open, source));
+    if (target && answering(target)) findings.push(...await examineTarget(open(target.store, encryption), target, registry.createOnce(target.store)));
     return findings;
   });
 }
