@@ -107,6 +107,18 @@ describe('local mode', () => {
     expect(nothingRuns()).toBe(true);
   });
 
+  it('starts its server again where that no longer answers, and the run goes on', async () => {
+    const merging = startLocal(...slowly('s3://merged/server-stuck/'), '-o', 'json');
+    await moves(merging);
+    process.kill(server().pid, 'SIGSTOP');
+    await merging.printed(/the embedded Temporal server had stopped answering; it was started again/);
+    const { code, stdout } = await merging.ended;
+    expect(code).toBe(0);
+    expect(reportSchema.parse(JSON.parse(stdout))).toMatchObject({ status: 'completed', lines: LINES, chunks: { count: 12 } });
+    expect(await merged('server-stuck/')).toEqual(SOURCE);
+    expect(nothingRuns()).toBe(true);
+  });
+
   it('shares its server with further commands, and the last one out stops it', async () => {
     const first = startLocal(...slowly('s3://merged/shared/'));
     await moves(first);
@@ -177,6 +189,20 @@ describe('dev', () => {
     expect((await dev.stop()).code).toBe(0);
     await until(() => fetch(`${s3.endpoint}/health`).then(() => true, () => false), (answers) => !answers);
     await expect(bare('runs', '--address', temporal.address)).resolves.toMatchObject({ code: 5 });
+  });
+
+  it('starts its Temporal server again where that no longer answers, at the same address and with its runs', async () => {
+    const dev = rig().startCli(['dev', '--ephemeral', '--port', '0', '--ui-port', '0', '--s3-port', '0', '--bucket', 'mine', '-o', 'jsonl'], NOTHING);
+    await dev.printed(/^\{.*\}$/m);
+    await bare('generate', 's3://mine/logs/', '--objects', '4', '--lines', '20');
+    expect(await bare('merge', 's3://mine/logs/', 's3://mine/before/', '--id', 'before')).toMatchObject({ code: 0 });
+    const { temporal } = JSON.parse(readFileSync(join(rig().home, `.local/state/tributary/dev/${dev.pid}.json`), 'utf8')) as { temporal: { pid: number } };
+    process.kill(temporal.pid, 'SIGSTOP');
+    await dev.printed(/the Temporal server had stopped answering; it was started again/);
+    expect(isAlive(temporal.pid)).toBe(false);
+    expect(await bare('report', 'before')).toMatchObject({ code: 0 });
+    expect(await bare('merge', 's3://mine/logs/', 's3://mine/after/')).toMatchObject({ code: 0 });
+    expect((await dev.stop()).code).toBe(0);
   });
 
   it('takes away what one that was killed left, also from the ports that it is to have', async () => {

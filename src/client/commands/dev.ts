@@ -60,15 +60,12 @@ async function requirePorts({ port, uiPort, s3Port }: DevFlags): Promise<void> {
   for (const [flag, wanted] of [['--port', port], ['--ui-port', uiPort], ['--s3-port', s3Port]] as const) await requirePort(flag, wanted);
 }
 
-async function untilTheEnd({ output }: Context, { temporal, s3 }: DevServers, worker: LocalWorker, signal: AbortSignal): Promise<number> {
+async function untilTheEnd({ output }: Context, servers: DevServers, worker: LocalWorker, signal: AbortSignal): Promise<number> {
   const interrupted = new Promise<null>((done) => {
     if (signal.aborted) done(null);
     signal.addEventListener('abort', () => { done(null); }, { once: true });
   });
-  const ended = await Promise.race([
-    interrupted, worker.failed,
-    temporal.exited.then((how) => `the Temporal server has ended by itself: ${how}`), s3.exited.then((how) => `the S3 server has ended by itself: ${how}`),
-  ]);
+  const ended = await Promise.race([interrupted, worker.failed, servers.ended]);
   if (ended === null) return EXIT.ok;
   output.warn(ended);
   return EXIT.other;

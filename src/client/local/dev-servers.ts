@@ -1,16 +1,18 @@
 /**
- * The two servers of `tributary dev`: starts them on one folder of data, tells other commands of them, and stops them.
+ * The two servers of `tributary dev`: starts them on one folder of data, tells other commands of them, starts Temporal again where it is stuck,
+ * and stops them.
  *
  * Invariants: one folder has one `dev` at a time; however `dev` ends by itself, its servers do not outlive it; what a `dev` that was killed left
  * running is stopped before the next one starts, and said so until it is gone.
  */
 import { mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { Environment } from '../../config/environment.ts';
 import { TributaryError } from '../../contracts/errors.ts';
 import { ensureTemporalBinary, ensureVersitygwBinary } from '../services/ensure-program.ts';
 import { killProcess, runsProgram, stopProcess } from '../services/managed-process.ts';
-import { startTemporal, type TemporalServer } from '../services/temporal.ts';
+import { createStuckDetector, startTemporal, type ServerFacts, type TemporalServer } from '../services/temporal.ts';
 import { startVersitygw, type S3Server } from '../services/versitygw.ts';
 import { listDevs, withLock, writeState, type DevState } from './state.ts';
 
@@ -18,7 +20,7 @@ export interface DevOptions {
   readonly environment: Environment;
   /** Folder of the data; made where it is missing. */
   readonly data: string;
-  /** Whether it goes when `dev` ends; runs are kept in memory then. */
+  /** Whether it goes when `dev` ends. */
   readonly ephemeral: boolean;
   readonly ports: { readonly temporal: number; readonly ui: number; readonly s3: number };
   readonly tell: (line: string) => void;
@@ -29,10 +31,14 @@ export interface DevOptions {
 }
 
 export interface DevServers {
-  readonly temporal: TemporalServer;
+  readonly temporal: Pick<ServerFacts, 'address' | 'uiUrl'>;
   readonly s3: S3Server;
+  /** Resolves where one of them has ended by itself, with what to say of it. */
+  readonly ended: Promise<string>;
   stop(): Promise<void>;
 }
+
+const LOOK_EACH_MS = 1_000;
 
 /** Good for this machine only: the S3 server listens on 127.0.0.1. */
 const KEYS = { accessKeyId: 'tributary', secretAccessKey: 'tributary-dev' } as const;
@@ -49,16 +55,14 @@ export async function startDevServers(options: DevOptions): Promise<DevServers> 
   return withLock(data, async () => {
     await clearUp(environment, data);
     await options.whenClear();
+    const temporalOptions = { binary: temporalBinary, logFile: join(data, 'temporal.log'), databaseFile: join(data, 'temporal.db') };
     let spawned = 0;
     const onSpawn = (): void => {
       spawned += 1;
       if (spawned === 2) options.whileStarting();
     };
     const starts = await Promise.allSettled([
-      startTemporal({
-        binary: temporalBinary, logFile: join(data, 'temporal.log'), port: options.ports.temporal, uiPort: options.ports.ui, onSpawn,
-        ...(options.ephemeral ? {} : { databaseFile: join(data, 'temporal.db') }),
-      }),
+      startTemporal({ ...temporalOptions, port: options.ports.temporal, uiPort: options.ports.ui, onSpawn }),
       startVersitygw({ binary: s3Binary, directory: join(data, 's3'), logFile: join(data, 's3.log'), port: options.ports.s3, onSpawn, ...KEYS }),
     ] as const);
     const [temporal, s3] = starts;
@@ -67,24 +71,65 @@ export async function startDevServers(options: DevOptions): Promise<DevServers> 
       throw starts.find((start) => start.status === 'rejected')?.reason;
     }
     const path = join(folder, `${process.pid}.json`);
-    const state: DevState = {
-      pid: process.pid, startedMs: Date.now(), data, ephemeral: options.ephemeral,
-      temporal: { pid: temporal.value.pid, program: temporalBinary, address: temporal.value.address, uiUrl: temporal.value.uiUrl },
-      s3: { pid: s3.value.pid, program: s3Binary, endpoint: s3.value.endpoint, region: s3.value.region, ...KEYS },
+    const pids = { temporal: temporal.value.pid, s3: s3.value.pid };
+    const tellOthers = async ({ pid, address, uiUrl }: ServerFacts): Promise<void> => {
+      pids.temporal = pid;
+      const state: DevState = {
+        pid: process.pid, startedMs: Date.now(), data, ephemeral: options.ephemeral, temporal: { pid, program: temporalBinary, address, uiUrl },
+        s3: { pid: pids.s3, program: s3Binary, endpoint: s3.value.endpoint, region: s3.value.region, ...KEYS },
+      };
+      await writeState(path, state);
     };
-    await writeState(path, state);
+    await tellOthers(temporal.value);
     // A second Ctrl-C ends this process at once, in the middle of `stop` too.
-    const killAll = (): void => { for (const { pid } of [temporal.value, s3.value]) killProcess(pid); };
+    const killAll = (): void => { for (const pid of Object.values(pids)) killProcess(pid); };
     process.once('exit', killAll);
+    const stopping = new AbortController();
+    const restart = ({ address, uiUrl }: ServerFacts): Promise<TemporalServer> => withLock(data, async () => {
+      stopping.signal.throwIfAborted();
+      await stopProcess(pids.temporal, 0);
+      const port = (url: string): number => Number(url.slice(url.lastIndexOf(':') + 1));
+      return startTemporal({ ...temporalOptions, port: port(address), uiPort: port(uiUrl), onSpawn: tellOthers });
+    });
+    const temporalEnded = keepAnswering(temporal.value, { restart, tell, signal: stopping.signal });
     return {
       temporal: temporal.value, s3: s3.value,
+      ended: Promise.race([temporalEnded, s3.value.exited.then((how) => `the S3 server has ended by itself: ${how}`)]),
       stop: async () => {
-        await Promise.all([temporal.value.stop(), s3.value.stop()]);
+        stopping.abort();
+        await temporalEnded;
+        await Promise.all([stopProcess(pids.temporal), s3.value.stop()]);
         process.off('exit', killAll);
         await rm(path, { force: true });
       },
     };
   });
+}
+
+interface KeepAnswering {
+  readonly restart: (stuck: ServerFacts) => Promise<TemporalServer>;
+  readonly tell: (line: string) => void;
+  readonly signal: AbortSignal;
+}
+
+/** Has a server that is stuck started again. Resolves when it has ended otherwise, or when it is no longer wanted, with what to say of it. */
+async function keepAnswering(server: TemporalServer, { restart, tell, signal }: KeepAnswering): Promise<string> {
+  const isStuck = createStuckDetector();
+  let how: string | undefined;
+  void server.exited.then((exit) => { how = exit; });
+  try {
+    for (;;) {
+      await Promise.race([server.exited, sleep(LOOK_EACH_MS, undefined, { signal })]);
+      if (how !== undefined) return `the Temporal server has ended by itself: ${how}`;
+      if (!await isStuck(server.address)) continue;
+      const again = await restart(server);
+      if (again.address !== server.address) return `the Temporal server had stopped answering, and its port is taken; it was started again at ${again.address}`;
+      tell('the Temporal server had stopped answering; it was started again');
+      return await keepAnswering(again, { restart, tell, signal });
+    }
+  } catch (error) {
+    return signal.aborted ? 'stopped' : `the Temporal server had stopped answering, and cannot be started again: ${(error as Error).message}`;
+  }
 }
 
 /** @throws TRB-INVALID-CONFIG where a living `dev` uses the data */

@@ -1,7 +1,7 @@
 /**
  * The embedded Temporal server of local mode: the first command starts it, others find and share it, the last one out stops it.
  * It survives the death of the command that started it; the next command finds it, or starts it again on its database. Where it dies itself,
- * whoever uses it and sees that first starts it again at its address.
+ * or is stuck, whoever uses it and sees that first starts it again at its address.
  */
 import { mkdir, rm, statfs, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -10,7 +10,7 @@ import type { Environment } from '../../config/environment.ts';
 import { TributaryError } from '../../contracts/errors.ts';
 import { ensureTemporalBinary } from '../services/ensure-program.ts';
 import { isAlive, runsProgram, stopProcess } from '../services/managed-process.ts';
-import { isTemporalHealthy, startTemporal } from '../services/temporal.ts';
+import { createStuckDetector, isTemporalHealthy, startTemporal } from '../services/temporal.ts';
 import { liveUsers, readState, serverState, withLock, writeState, type ServerState } from './state.ts';
 
 export interface EmbeddedServer {
@@ -44,18 +44,22 @@ export async function joinEmbedded(directory: string, environment: Environment, 
   let { server } = joined;
   const leaving = new AbortController();
   const watch = async (): Promise<never> => {
+    let isStuck = createStuckDetector();
     for (let wasFull = false; ;) {
       await sleep(LOOK_EACH_MS, undefined, { signal: leaving.signal });
       const isFull = await isDiskFull(directory);
       if (isFull && !wasFull) tell(`waiting: no space is left on the disk of ${directory}, where the embedded Temporal server keeps its runs; they go on when there is`);
       wasFull = isFull;
-      if (isAlive(server.pid)) continue;
+      // Without room it cannot be started again.
+      const alive = isAlive(server.pid);
+      if (alive && (isFull || !await isStuck(server.address))) continue;
       server = await withLock(directory, async () => {
         leaving.signal.throwIfAborted();
         return await findRunning(stateFile) ?? start(directory, stateFile, environment, tell, server.address);
       });
       if (server.address !== joined.server.address) throw new TributaryError('TRB-TEMPORAL-UNREACHABLE', 'the embedded Temporal server has ended, and its port is taken; the same command starts it again elsewhere');
-      tell('the embedded Temporal server had ended; it was started again');
+      tell(`the embedded Temporal server had ${alive ? 'stopped answering' : 'ended'}; it was started again`);
+      isStuck = createStuckDetector();
     }
   };
   const failed = watch().catch((error: unknown): Promise<never> => (leaving.signal.aborted ? new Promise(() => undefined) : Promise.reject(error as Error)));

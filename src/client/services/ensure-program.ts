@@ -44,7 +44,7 @@ async function ensureProgram(program: Program, options: EnsureOptions): Promise<
   }
   const found = await onPath(program.name, environment);
   if (found !== undefined && await works(found)) return found;
-  const cached = join(environment.paths.cache, 'bin', `${program.name}-${program.version}`);
+  const cached = join(environment.paths.cache, 'bin', program.cachedAs);
   if (await executable(cached)) return cached;
 
   await mkdir(dirname(cached), { recursive: true });

@@ -5,6 +5,8 @@ export interface Program {
   /** What it is, for messages. */
   readonly title: string;
   readonly version: string;
+  /** Name of its file in the cache. It differs from name and version where `tools/<name>` builds that version with other modules than before. */
+  readonly cachedAs: string;
   /** Variable that names the program's path. */
   readonly variable: 'TRIBUTARY_TEMPORAL_BIN' | 'TRIBUTARY_VERSITYGW_BIN';
   /** Archive of the release for a platform and architecture, as Node names them; undefined where there is none. */
@@ -27,6 +29,8 @@ export const TEMPORAL: Program = {
   name: 'temporal',
   title: 'the Temporal server',
   version: TEMPORAL_VERSION,
+  // 2: with an SQLite driver that survives calls which are given up (decision 29).
+  cachedAs: `temporal-${TEMPORAL_VERSION}-2`,
   variable: 'TRIBUTARY_TEMPORAL_BIN',
   releaseUrl(platform, architecture) {
     const arch = GO_ARCHITECTURES[architecture];
@@ -42,6 +46,7 @@ export const VERSITYGW: Program = {
   name: 'versitygw',
   title: 'the S3 server',
   version: VERSITYGW_VERSION,
+  cachedAs: `versitygw-${VERSITYGW_VERSION}`,
   variable: 'TRIBUTARY_VERSITYGW_BIN',
   releaseUrl(platform, architecture) {
     const system = UNAME_SYSTEMS[platform];

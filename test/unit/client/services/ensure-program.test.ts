@@ -24,7 +24,7 @@ function machine(variables: Record<string, string> = {}): ReturnType<typeof read
 
 describe('ensureTemporalBinary', () => {
   it('takes the path in the variable before one on PATH, and that before the cache', async () => {
-    const cached = program(join(home, '.cache/tributary/bin', `temporal-${TEMPORAL.version}`));
+    const cached = program(join(home, '.cache/tributary/bin', TEMPORAL.cachedAs));
     await expect(ensureTemporalBinary({ environment: machine() })).resolves.toBe(cached);
     const onPath = program(join(home, 'path/temporal'));
     await expect(ensureTemporalBinary({ environment: machine() })).resolves.toBe(onPath);
@@ -43,7 +43,7 @@ describe('ensureTemporalBinary', () => {
 
   it('passes over a program on PATH that does not run', async () => {
     program(join(home, 'path/temporal'), 127);
-    const cached = program(join(home, '.cache/tributary/bin', `temporal-${TEMPORAL.version}`));
+    const cached = program(join(home, '.cache/tributary/bin', TEMPORAL.cachedAs));
     await expect(ensureTemporalBinary({ environment: machine() })).resolves.toBe(cached);
   });
 });
