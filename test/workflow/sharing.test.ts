@@ -113,6 +113,47 @@ describe('a call that is asked to share', () => {
     expect(fakes.of('mergeChunks').map(({ untilGroup }) => untilGroup)).toEqual([null, null]);
   });
 
+  it('goes on alone where the run may do less by the time it answers', async () => {
+    const back = createGate();
+    const fakes = tenGroups(1, async (input) => {
+      if (input.cursor !== null) return mergedBatch(5);
+      const result = await interruptedInThird(input);
+      await back.opened;
+      return result;
+    });
+    await rig().serve(fakes, async () => {
+      const run = await rig().start('fewer');
+      const child = await childOf(fakes);
+      await child.signal('share');
+      await run.executeUpdate('setLimits', { args: [{ parallelGroups: 1 }] });
+      await until(() => child.fetchHistory(), ({ events }) => events!.filter(({ workflowExecutionSignaledEventAttributes: signal }) => signal).length === 2);
+      back.open();
+      expect(await run.result()).toMatchObject({ status: 'completed', lines: 5 });
+    });
+    expect(fakes.of('mergeChunks').map(({ untilGroup, limits }) => [untilGroup, limits.parallelGroups])).toEqual([[null, 8], [null, 1]]);
+  });
+
+  it('is not asked again where its worker is of a version that does not say where to divide', async () => {
+    const rest = createGate();
+    const fakes = tenGroups(1, async (input) => {
+      if (input.cursor !== null) {
+        await rest.opened;
+        return mergedBatch(5);
+      }
+      const { halfwayGroup: _, ...older } = await interruptedInThird(input);
+      return older;
+    });
+    await rig().serve(fakes, async () => {
+      const run = await rig().start('older');
+      const child = await childOf(fakes);
+      await child.signal('share');
+      await until(() => fakes.of('mergeChunks').length, (calls) => calls === 2);
+      expect(await canShare(child)).toBe(false);
+      rest.open();
+      expect(await run.result()).toMatchObject({ status: 'completed', lines: 5 });
+    });
+  });
+
   it('has shared after a pause that came in between', async () => {
     const fakes = tenGroups(1, async (input) => (input.cursor === null ? interruptedInThird(input) : mergedBatch(input.untilGroup === null ? 100 : 10)));
     await rig().serve(fakes, async () => {
