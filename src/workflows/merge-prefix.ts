@@ -77,7 +77,8 @@ async function runChain(control: Control, sharing: Sharing, input: MergePrefixIn
       chains[index] = { ...chain, cursor: cursorOfFailure(error) ?? cursor, recovering: true, calls: call };
       throw error;
     });
-    const reached = { ...chain, cursor: result?.cursor ?? cursor, recovering: result === null || 'lost' in result, calls: call };
+    // Until the chain is over: a call that was interrupted may not have looked for them.
+    const reached = { ...chain, cursor: result?.cursor ?? cursor, recovering: recovering || result === null || 'lost' in result, calls: call };
     const halfway = sharing.answered(index, result === null ? null : result.halfwayGroup);
     const last = result?.stalledAtGroup ?? halfway;
     if (result === null || last === null) {

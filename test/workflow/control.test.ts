@@ -6,7 +6,7 @@ import { ApplicationFailure, CancelledFailure } from '@temporalio/common';
 import type { MergeChunksInput, MergeChunksResult } from '../../src/contracts/activities.ts';
 import type { Limits } from '../../src/contracts/limits.ts';
 import type { BranchProgress, Progress } from '../../src/contracts/progress.ts';
-import { createFakes, cursorAfter, interrupted, linesAt, mergedBatch, untilInterrupted, type Activities, type Fakes } from '../support/fake-activities.ts';
+import { createFakes, cursorAfter, interrupted, linesAt, mergedBatch, reached, untilInterrupted, type Activities, type Fakes } from '../support/fake-activities.ts';
 import { createGate } from '../support/gate.ts';
 import { until } from '../support/until.ts';
 import { useWorkflowRig } from '../support/workflow-rig.ts';
@@ -151,6 +151,28 @@ describe('pause and resume', () => {
       expect(fakes.of('mergeChunks').map((input) => ({ lines: linesAt(input), recovering: input.recovering }))).toEqual([{ lines: 0, recovering: false }, { lines: 42, recovering: true }]);
       expect(await run.result()).toMatchObject({ status: 'completed', lines: 43 });
     });
+  });
+
+  it('have uploads of a call that died looked for until a call has done so, however many are interrupted first', async () => {
+    const fakes = createFakes([1], { mergeChunks: async () => {
+      const call = fakes.of('mergeChunks').length;
+      if (call === 3) return mergedBatch();
+      await untilInterrupted(cursorAfter(42));
+      // The second one was about to look.
+      if (call === 2) return reached(cursorAfter(42));
+      throw ApplicationFailure.create({ type: 'TRB-INTERNAL', message: 'a socket went odd', details: [{}, cursorAfter(42)] });
+    } });
+    await rig().serve(fakes, async () => {
+      const run = await rig().start('recovering');
+      for (const calls of [1, 2]) {
+        await until(() => fakes.of('mergeChunks').length, (now) => now === calls);
+        await run.signal('pause');
+        await inState(run, 'paused');
+        await run.signal('resume');
+      }
+      expect(await run.result()).toMatchObject({ status: 'completed' });
+    });
+    expect(fakes.of('mergeChunks').map(({ recovering }) => recovering)).toEqual([false, true, true]);
   });
 
   it('begin again where a call did whose next attempt waits: what the one before had told the server has forgotten', async () => {
