@@ -86,7 +86,7 @@ async function makePlan(state: RunState, resolved: ResolvedRun): Promise<SealedP
   }
   for (let segment: string | null = null; await state.control.mayGoOn();) {
     const at: string | null = segment;
-    const page: PlanPageResult | null = await state.control.interruptible(() => walking.planPage({ run, segment: at, limits: state.control.limits }), () => null);
+    const page: PlanPageResult | null = await state.control.interruptible(() => walking.planPage({ run, segment: at, limits: state.control.limits }), lastSegment);
     if (!page) continue;
     segment = page.segment;
     state.planned(page.totals);
@@ -96,6 +96,15 @@ async function makePlan(state: RunState, resolved: ResolvedRun): Promise<SealedP
     return page.plan;
   }
   return null;
+}
+
+/** A call that died leaves the last segment that it had written. */
+function lastSegment(told: unknown): PlanPageResult | null {
+  return isSegment(told) ? { segment: told.segment, totals: told.totals, plan: null } : null;
+}
+
+function isSegment(told: unknown): told is Pick<PlanPageResult, 'segment' | 'totals'> {
+  return typeof told === 'object' && told !== null && 'segment' in told && 'totals' in told;
 }
 
 /** Runs the batches: here where one work page holds them all, else in a `mergePage` child for each page. */

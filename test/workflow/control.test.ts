@@ -175,6 +175,32 @@ describe('pause and resume', () => {
     expect(fakes.of('mergeChunks').map(({ recovering }) => recovering)).toEqual([false, true, true]);
   });
 
+  it('lose nothing of a listing whose call dies or hands over instead of stopping', async () => {
+    const well = createFakes([1]).activities;
+    const fakes = createFakes([1], { planPage: async (input) => {
+      const call = fakes.of('planPage').length;
+      const page = await well.planPage(input);
+      if (call === 3) return page;
+      const walked = { segment: `segment-${call}`, totals: page.totals, done: false };
+      Context.current().heartbeat(walked);
+      if (call === 1) await untilInterrupted(walked);
+      // As a worker that is killed: the last that is heard of it is a heartbeat.
+      else await new Promise(() => undefined);
+      throw ApplicationFailure.create({ type: 'WorkerShutdown', message: 'the worker stops', details: [walked] });
+    } });
+    await rig().serve(fakes, async () => {
+      const run = await rig().start('listing', { heartbeatTimeoutMs: 1500 });
+      for (const calls of [1, 2]) {
+        await until(() => fakes.of('planPage').length, (now) => now === calls);
+        await run.signal('pause');
+        await inState(run, 'paused');
+        await run.signal('resume');
+      }
+      expect(await run.result()).toMatchObject({ status: 'completed', done: { objects: 1 } });
+    });
+    expect(fakes.of('planPage').map(({ segment }) => segment)).toEqual([null, 'segment-1', 'segment-2']);
+  });
+
   it('begin again where a call did whose next attempt waits: what the one before had told the server has forgotten', async () => {
     const fakes = createFakes([1], { mergeChunks: async (input) => {
       if (fakes.of('mergeChunks').length > 1) return mergedBatch(linesAt(input) + 1);
