@@ -97,8 +97,18 @@ export interface MergeChunksResult {
   readonly halfwayGroup?: number | null;
 }
 
-export interface VerifyPageInput { readonly run: RunRef; readonly mode: 'size' | 'content'; /** The run's. */ readonly limits: Limits }
+export interface VerifyPageInput {
+  readonly run: RunRef;
+  readonly mode: 'size' | 'content';
+  /** The run's. */
+  readonly limits: Limits;
+  /** Chunks, from the first on, that calls before have read and found whole: they are not read again. Runs of before there was this do not say. */
+  readonly alreadyRead?: number;
+}
+/** `requests`: those of the call, over all its attempts. */
 export interface VerifyPageResult { readonly differences: number; readonly requests: Requests }
+/** What a call heartbeats, and tells when it is interrupted. `read`: chunks, from the first on, that are read and whole. */
+export interface VerifyPageProgress { readonly read: number; readonly requests: Requests }
 
 export interface WriteReportInput {
   readonly run: RunRef;

@@ -6,6 +6,7 @@ import { ApplicationFailure, CancelledFailure } from '@temporalio/common';
 import type { MergeChunksInput, MergeChunksResult } from '../../src/contracts/activities.ts';
 import type { Limits } from '../../src/contracts/limits.ts';
 import type { BranchProgress, Progress } from '../../src/contracts/progress.ts';
+import { emptyTally, type Requests } from '../../src/contracts/tally.ts';
 import { createFakes, cursorAfter, interrupted, linesAt, mergedBatch, reached, untilInterrupted, type Activities, type Fakes } from '../support/fake-activities.ts';
 import { createGate } from '../support/gate.ts';
 import { until } from '../support/until.ts';
@@ -199,6 +200,32 @@ describe('pause and resume', () => {
       expect(await run.result()).toMatchObject({ status: 'completed', done: { objects: 1 } });
     });
     expect(fakes.of('planPage').map(({ segment }) => segment)).toEqual([null, 'segment-1', 'segment-2']);
+  });
+
+  it('have a verification go on behind what it has read, and its requests counted, whether its call stops or dies', async () => {
+    const list = (requests: number): Requests => ({ ...emptyTally().requests, list: requests });
+    const fakes = createFakes([1], { verifyPage: async () => {
+      const call = fakes.of('verifyPage').length;
+      if (call === 3) return { differences: 7, requests: list(1) };
+      const looked = { read: 10 * call, requests: list(100 * call) };
+      Context.current().heartbeat(looked);
+      // As a worker that is killed: the last that is heard of it is a heartbeat.
+      if (call === 2) await new Promise(() => undefined);
+      await untilInterrupted(looked);
+      throw new CancelledFailure('CANCELLED', [looked]);
+    } });
+    await rig().serve(fakes, async () => {
+      const run = await rig().start('verification', { heartbeatTimeoutMs: 1500 });
+      for (const calls of [1, 2]) {
+        await until(() => fakes.of('verifyPage').length, (now) => now === calls);
+        await run.signal('pause');
+        await inState(run, 'paused');
+        await run.signal('resume');
+      }
+      // One was the listing of the sources.
+      expect(await run.result()).toMatchObject({ status: 'completed', verify: { differences: 7 }, requests: { list: 1 + 100 + 200 + 1 } });
+    });
+    expect(fakes.of('verifyPage').map(({ alreadyRead }) => alreadyRead)).toEqual([0, 10, 20]);
   });
 
   it('begin again where a call did whose next attempt waits: what the one before had told the server has forgotten', async () => {
