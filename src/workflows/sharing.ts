@@ -7,7 +7,7 @@
  * H3. A call that cannot divide what it has left is asked once: from then on one in its last group is known by its cursor, and one of an older worker is marked. Else
  *     workers without work would interrupt it every few seconds, and it might come no further.
  */
-import { setHandler } from '@temporalio/workflow';
+import { patched, setHandler } from '@temporalio/workflow';
 import { groupsLeft, isOver, mayDivide, type Chain } from './chains.ts';
 import type { Control } from './control.ts';
 import { shareSignal } from './messages.ts';
@@ -43,7 +43,9 @@ export class Sharing {
   answered(index: number, halfway: number | null | undefined): number | null {
     if (!this.#asked.delete(index)) return null;
     if (halfway === undefined) this.#undivided.add(index);
-    return this.#hasRoom() ? halfway ?? null : null;
+    if (halfway === undefined || halfway === null || this.#hasRoom()) return halfway ?? null;
+    // The run may do less by now. Histories of before that was looked at have divided here.
+    return patched('room-at-answer') ? null : halfway;
   }
 
   /** @param other the chain that has the second half */
