@@ -3,7 +3,8 @@
  *
  * Invariants:
  * B1. A TributaryError becomes an ApplicationFailure with its code as the type, so that workflows and clients read one list of errors.
- * B2. An abort never escapes as an AbortError: the signal's own reason is thrown (an AbortError on pause or reset would hang the attempt).
+ * B2. An abort never escapes as an AbortError (which would hang the attempt on pause or reset) but as a CancelledFailure that holds the last checkpoint: also before
+ *     the call begins, since what the attempt before had heartbeated is known here only.
  * B3. On a shutdown of the worker the attempt fails with its last checkpoint and is tried again a second later, elsewhere.
  * B4. A call heartbeats its checkpoint as long as it runs, whatever it waits for: only that its worker is gone ends its attempt.
  */
@@ -38,12 +39,13 @@ export async function boundary<T>(body: (signal: AbortSignal) => Promise<T>, opt
 /** Why an interrupted activity ends: see B2 and B3. */
 export function interruption(signal: AbortSignal, { checkpoint }: BoundaryOptions = {}): Error {
   const details = Context.current().cancellationDetails;
-  if (!details?.workerShutdown) return signal.reason instanceof Error ? signal.reason : new CancelledFailure('CANCELLED');
+  const reached = checkpoint ? [checkpoint()] : [];
+  if (!details?.workerShutdown) return new CancelledFailure(signal.reason instanceof Error ? signal.reason.message : 'CANCELLED', reached);
   return ApplicationFailure.create({
     type: 'WorkerShutdown', message: 'the worker stops; another one goes on', category: ApplicationFailureCategory.BENIGN,
     // Sooner, the server may hand it to a poll of this very worker that it does not know to be closed (seen once in 12 stops, with 1 ms):
     // nobody would run it until its heartbeat timeout.
-    nextRetryDelay: '1s', details: checkpoint ? [checkpoint()] : [],
+    nextRetryDelay: '1s', details: reached,
   });
 }
 

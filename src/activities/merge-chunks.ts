@@ -1,6 +1,5 @@
 /** `mergeChunks`: merges a batch from its cursor on, for ten minutes or until that has moved. The one activity that moves bytes. */
 import { Context } from '@temporalio/activity';
-import { CancelledFailure } from '@temporalio/common';
 import type { DataActivities, MergeChunksInput, MergeChunksResult } from '../contracts/activities.ts';
 import { mergeCursor, type MergeCursor } from '../contracts/cursor.ts';
 import { emptyTally, type Tally } from '../contracts/tally.ts';
@@ -36,10 +35,7 @@ export function createMergeChunks(deps: ActivityDeps, artefacts: RunArtefacts, s
       // Only a cancel may be answered by a result: on the server's own pause or reset that would count as completion.
       if (signal.aborted && !cursor.done && !Context.current().cancellationDetails?.cancelRequested) throw interruption(signal, { checkpoint: () => cursor });
       return merged;
-    }, { checkpoint: () => cursor }).catch((error: unknown) => {
-      // Before it began to merge: what the attempt before had heartbeated is known here only.
-      throw error instanceof CancelledFailure ? new CancelledFailure(error.message, [cursor]) : error;
-    });
+    }, { checkpoint: () => cursor });
   };
 }
 

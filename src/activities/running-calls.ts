@@ -9,8 +9,13 @@ export interface CallsOfRun {
   readonly asked: number;
 }
 
-/** PENDING_ACTIVITY_STATE_SCHEDULED: it waits for a worker, or for its next attempt. */
-export const PENDING_SCHEDULED = 1;
+/** PENDING_ACTIVITY_STATE_STARTED and _CANCEL_REQUESTED. Others wait for a worker, or for their next attempt, or an operator has the server pause them. */
+const AT_WORK = new Set([2, 3]);
+
+/** @param state of a pending activity, as Temporal says it */
+export function isAtWork(state: unknown): boolean {
+  return AT_WORK.has(Number(state));
+}
 
 /** @param runId id of the root workflow @throws where Temporal does not answer */
 export async function callsOfRun(temporal: Client, runId: string): Promise<CallsOfRun> {
@@ -20,7 +25,7 @@ export async function callsOfRun(temporal: Client, runId: string): Promise<Calls
     asked += 1;
     const { pendingActivities: calls, pendingChildren: children } = await describe(temporal, workflowId);
     for (const { state, lastWorkerIdentity } of isBatch ? calls ?? [] : []) {
-      if (Number(state) !== PENDING_SCHEDULED && lastWorkerIdentity) running.set(lastWorkerIdentity, (running.get(lastWorkerIdentity) ?? 0) + 1);
+      if (isAtWork(state) && lastWorkerIdentity) running.set(lastWorkerIdentity, (running.get(lastWorkerIdentity) ?? 0) + 1);
     }
     await Promise.all((children ?? []).map(async ({ workflowId: child, workflowTypeName: type }) => {
       if (child && (type === WORKFLOWS.mergePage || type === WORKFLOWS.mergePrefix)) await walk(child, type === WORKFLOWS.mergePrefix);

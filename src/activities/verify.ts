@@ -1,10 +1,11 @@
 /** `verifyPage`: the VERIFY phase of a run; and `verifyAll`: the same of a finished run, for `tributary verify`. */
 import { Context } from '@temporalio/activity';
 import { WorkflowNotFoundError, type Client } from '@temporalio/client';
-import type { ControlActivities, RunRef } from '../contracts/activities.ts';
+import type { ControlActivities, RunRef, VerifyPageProgress } from '../contracts/activities.ts';
 import { TributaryError } from '../contracts/errors.ts';
 import { ENDED_STATUSES, MEMO } from '../contracts/names.ts';
 import type { PlanRow } from '../contracts/plan.ts';
+import { addRequests, emptyTally, type Requests } from '../contracts/tally.ts';
 import { heldFailures } from '../pipeline/held-failures.ts';
 import { verifyChunks, type Verified, type VerifyOptions } from '../pipeline/verify-chunks.ts';
 import { verifySources } from '../pipeline/verify-sources.ts';
@@ -26,10 +27,9 @@ type ReadPart = Pick<VerifyOptions, 'alreadyRead' | 'onWhole'>;
 class ReadChunks {
   #count: number;
 
-  /** Begins with what the attempt before had heartbeated. */
-  constructor() {
-    const told: unknown = Context.current().info.heartbeatDetails;
-    this.#count = typeof told === 'number' ? told : 0;
+  /** @param count how many were read before */
+  constructor(count: number) {
+    this.#count = count;
   }
 
   get count(): number {
@@ -43,20 +43,29 @@ class ReadChunks {
 }
 
 export function createVerifyPage(artefacts: RunArtefacts, shares: RunShares): ControlActivities['verifyPage'] {
-  return ({ run, mode, limits }) => {
+  return ({ run, mode, limits, alreadyRead = 0 }) => {
     shares.limit(run.id, limits);
-    const read = new ReadChunks();
+    const told: unknown = Context.current().info.heartbeatDetails;
+    const before: VerifyPageProgress = isProgress(told) ? told : { read: alreadyRead, requests: emptyTally().requests };
+    const read = new ReadChunks(before.read);
+    let session: StoreSession | null = null;
+    const requests = (): Requests => (session ? addRequests(before.requests, session.requests) : before.requests);
     return boundary(async (signal) => {
-      const session = artefacts.targetSession(run);
+      session = artefacts.targetSession(run);
       const { differences } = await verifyWith(artefacts, session, run, mode, signal, read.from(0));
-      return { differences, requests: { ...session.requests } };
-    }, { checkpoint: () => read.count });
+      return { differences, requests: requests() };
+    }, { checkpoint: (): VerifyPageProgress => ({ read: read.count, requests: requests() }) });
   };
+}
+
+function isProgress(told: unknown): told is VerifyPageProgress {
+  return typeof told === 'object' && told !== null && 'read' in told && 'requests' in told;
 }
 
 export function createVerifyAll(deps: ActivityDeps, artefacts: RunArtefacts): ControlActivities['verifyAll'] {
   return ({ run: id, mode, sources = false }) => {
-    const read = new ReadChunks();
+    const told: unknown = Context.current().info.heartbeatDetails;
+    const read = new ReadChunks(typeof told === 'number' ? told : 0);
     return boundary(async (signal) => {
       // Nobody would wait for the end of a run without knowing it.
       const run = await boundary(() => findRun(deps.temporal, id), { failFast: true });

@@ -82,7 +82,7 @@ export interface MergeChunksInput {
   /** The run's. */
   readonly limits: Limits;
   readonly onError: 'continue' | 'stop';
-  /** Whether an earlier call died, so that it may have left uploads which the cursor does not name. */
+  /** Whether an earlier call died or shared, so that it may have left uploads which the cursor does not name. */
   readonly recovering: boolean;
   /** Groups of the batch from this one on are somebody else's; null where the batch ends it. */
   readonly untilGroup: number | null;
@@ -93,12 +93,22 @@ export interface MergeChunksResult {
   readonly cursor: MergeCursor;
   /** A group that holds up those behind it: they are to be merged beside it. */
   readonly stalledAtGroup: number | null;
-  /** The last group of the first half of what the call has left, by objects and bytes; null where that is one group or none. */
-  readonly halfwayGroup: number | null;
+  /** The last group of the first half of what the call has left, by objects and bytes; null where that is one group or none. Workers of before there was this do not say. */
+  readonly halfwayGroup?: number | null;
 }
 
-export interface VerifyPageInput { readonly run: RunRef; readonly mode: 'size' | 'content'; /** The run's. */ readonly limits: Limits }
+export interface VerifyPageInput {
+  readonly run: RunRef;
+  readonly mode: 'size' | 'content';
+  /** The run's. */
+  readonly limits: Limits;
+  /** Chunks, from the first on, that calls before have read and found whole: they are not read again. Runs of before there was this do not say. */
+  readonly alreadyRead?: number;
+}
+/** `requests`: those of the call, over all its attempts. */
 export interface VerifyPageResult { readonly differences: number; readonly requests: Requests }
+/** What a call heartbeats, and tells when it is interrupted. `read`: chunks, from the first on, that are read and whole. */
+export interface VerifyPageProgress { readonly read: number; readonly requests: Requests }
 
 export interface WriteReportInput {
   readonly run: RunRef;

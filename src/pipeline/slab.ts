@@ -102,6 +102,11 @@ export class Slab {
     return (this.slotCount - this.#free.length) * SLOT_BYTES;
   }
 
+  /** Bytes that could be promised to further calls: none where calls wait for theirs. What is lent comes back as soon as somebody waits. */
+  get unreservedBytes(): number {
+    return this.#waiting.length > 0 ? 0 : (this.slotCount - this.#reserved) * SLOT_BYTES;
+  }
+
   /**
    * Waits until `slots` can be promised, first come first served.
    * @throws the signal's reason; TRB-INVALID-CONFIG where the budget can never hold so many

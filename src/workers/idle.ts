@@ -4,7 +4,7 @@
  * Invariants:
  * I1. It asks only while a slot is free that was free a second before: until then calls that wait come by themselves.
  * I2. A workflow is asked whether it can share before it is told to: the question leaves nothing in its history.
- * I3. Nothing depends on it: where Temporal does not answer, calls go on as they are.
+ * I3. Nothing depends on it: where Temporal does not answer, calls go on as they are; a workflow that does not answer keeps no other from being asked.
  */
 import { randomInt } from 'node:crypto';
 import type { Logger } from '@temporalio/common';
@@ -45,23 +45,28 @@ export function shareWhileIdle({ batches, freeSlots, clock, log }: IdleOptions):
       wasFree = free > 0;
       if (!isIdle || clock.nowMs() < nextMs) continue;
       nextMs = clock.nowMs() + ASK_EACH_MS;
-      await ask(batches, free).catch((error: unknown) => { log.debug('running calls could not be asked to share', { error }); });
+      const couldNot = (error: unknown): void => { log.debug('running calls could not be asked to share', { error }); };
+      await ask(batches, free, couldNot).catch(couldNot);
     }
   };
   watch().catch((error: unknown) => { if (!over.signal.aborted) throw error; });
   return () => { over.abort(); };
 }
 
-/** Tells as many to share as there are slots, if there are as many that can. */
-async function ask(batches: RunningBatches, slots: number): Promise<void> {
+/** Tells as many to share as there are slots, if there are as many that can. @param couldNot told of each workflow that does not answer: it may have ended, or have no worker */
+async function ask(batches: RunningBatches, slots: number, couldNot: (error: unknown) => void): Promise<void> {
   const running = await batches.list();
   // Workers that ask at the same time had better not ask the same.
   const first = running.length === 0 ? 0 : randomInt(running.length);
   let left = slots;
   for (const id of [...running.slice(first), ...running.slice(0, first)].slice(0, LOOKED_AT)) {
-    while (left > 0 && await batches.canShare(id)) {
-      await batches.share(id);
-      left -= 1;
+    try {
+      while (left > 0 && await batches.canShare(id)) {
+        await batches.share(id);
+        left -= 1;
+      }
+    } catch (error) {
+      couldNot(error);
     }
   }
 }

@@ -1,6 +1,6 @@
 /** The workflows that make calls, as a worker without work sees them: it has nothing but Temporal to ask. */
 import type { Client } from '@temporalio/client';
-import { PENDING_SCHEDULED } from '../activities/running-calls.ts';
+import { isAtWork } from '../activities/running-calls.ts';
 import { QUERIES, SIGNALS, WORKFLOWS } from '../contracts/names.ts';
 import type { BranchProgress } from '../contracts/progress.ts';
 import type { RunningBatches } from './idle.ts';
@@ -21,9 +21,9 @@ export function runningBatches(client: Client): RunningBatches {
     }),
     canShare: (id) => soon(async () => {
       const batch = client.workflow.getHandle(id);
-      // A call that waits for its next attempt would be taken back, and what it had heartbeated is forgotten then.
+      // A call that waits for its next attempt would be taken back, and what it had heartbeated is forgotten then; one that an operator has paused would go on as another.
       const { raw: { pendingActivities } } = await batch.describe();
-      if (pendingActivities?.some(({ state }) => Number(state) === PENDING_SCHEDULED)) return false;
+      if (!pendingActivities?.every(({ state }) => isAtWork(state))) return false;
       return (await batch.query<BranchProgress>(QUERIES.progress)).canShare === true;
     }),
     share: (id) => soon(() => client.workflow.getHandle(id).signal(SIGNALS.share)),

@@ -1,7 +1,7 @@
 /** What the memory budget is spent on: the slab that all calls share, and how many calls of mergeChunks fit in it, by the pipeline's own formula. */
 import type { Config } from '../contracts/config.ts';
 import { TributaryError } from '../contracts/errors.ts';
-import { SLAB_SHARE } from '../pipeline/slab.ts';
+import { SLAB_SHARE, type Slab } from '../pipeline/slab.ts';
 
 const mebibytes = (sizeBytes: number): string => `${Math.ceil(sizeBytes / 2 ** 20)}MiB`;
 
@@ -27,4 +27,12 @@ export function dataSlots(config: Pick<Config, 'memory' | 'worker'>, callBytes: 
       + `it is ${mebibytes(budget)}, which holds ${fitting}`);
   }
   return worker.dataSlots;
+}
+
+/**
+ * Calls that this worker could begin now. Those of a run with large parts need more than `callBytes`, so that a call may wait for room while a slot is free.
+ * @param slots as many as it takes @param running as many as it has
+ */
+export function freeSlots(slots: number, running: number, callBytes: number, { unreservedBytes }: Pick<Slab, 'unreservedBytes'>): number {
+  return Math.min(slots - running, Math.floor(unreservedBytes / callBytes));
 }

@@ -29,7 +29,7 @@ import { createMetrics, exportMetrics, type FlushableMetrics } from './metrics.t
 import { CHECK_TIMEOUT_MS, createReadiness, reasonsOf } from './readiness.ts';
 import { installRuntime } from './runtime.ts';
 import { runningBatches } from './running-batches.ts';
-import { dataSlots, slabBytes } from './slots.ts';
+import { dataSlots, freeSlots, slabBytes } from './slots.ts';
 import { createControlWorker, createDataWorker } from './temporal-workers.ts';
 
 export interface StartOptions {
@@ -156,8 +156,8 @@ export async function startWorker(options: StartOptions): Promise<RunningWorker>
     if (worker.queues.includes('data')) {
       const data = await createDataWorker(shared, shells.data, slots);
       workers.push(data);
-      const freeSlots = (): number => (data.getState() === 'RUNNING' ? slots - data.getStatus().numInFlightActivities : 0);
-      closers.push(shareWhileIdle({ batches: runningBatches(client), freeSlots, clock: systemClock, log }));
+      const free = (): number => (data.getState() === 'RUNNING' ? freeSlots(slots, data.getStatus().numInFlightActivities, CALL_BYTES, slab) : 0);
+      closers.push(shareWhileIdle({ batches: runningBatches(client), freeSlots: free, clock: systemClock, log }));
     }
     signal.throwIfAborted();
     assembly.workers = workers;

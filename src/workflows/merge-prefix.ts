@@ -77,17 +77,17 @@ async function runChain(control: Control, sharing: Sharing, input: MergePrefixIn
       chains[index] = { ...chain, cursor: cursorOfFailure(error) ?? cursor, recovering: true, calls: call };
       throw error;
     });
-    const reached = { ...chain, cursor: result?.cursor ?? cursor, recovering: result === null || 'lost' in result, calls: call };
-    const stalledAt = result?.stalledAtGroup ?? null;
-    const halfway = sharing.wasAsked(index) && stalledAt === null ? result?.halfwayGroup ?? null : null;
-    const last = stalledAt ?? halfway;
+    // Until the chain is over: a call that was interrupted may not have looked for them.
+    const reached = { ...chain, cursor: result?.cursor ?? cursor, recovering: recovering || result === null || 'lost' in result, calls: call };
+    const halfway = sharing.answered(index, result === null ? null : result.halfwayGroup);
+    const last = result?.stalledAtGroup ?? halfway;
     if (result === null || last === null) {
       chains[index] = reached;
       continue;
     }
     const { upTo, behind } = splitCursor(result.cursor, last);
     // Of a call that shares both halves were read from, and the cursor need not name every upload of either.
-    const leaves = halfway !== null;
+    const leaves = result.stalledAtGroup === null;
     chains[index] = { ...reached, cursor: upTo, untilGroup: last + 1, recovering: reached.recovering || leaves };
     chains.push({ batch, summary, groups, cursor: behind, untilGroup, recovering: recovering || leaves, calls: 0 });
     if (leaves) sharing.halved(index, chains.length - 1);

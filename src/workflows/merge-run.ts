@@ -1,6 +1,6 @@
 /** `mergeRun`: the root of a merge. PLAN freezes what is read, WRITE merges it, VERIFY looks at what is there, REPORT says so. */
 import { CancellationScope, log, ParentClosePolicy, startChild, upsertMemo, workflowInfo } from '@temporalio/workflow';
-import type { PlanPageResult, ResolvedRun, SealedPlanRef, VerifyPageResult } from '../contracts/activities.ts';
+import type { PlanPageResult, ResolvedRun, SealedPlanRef, VerifyPageProgress, VerifyPageResult } from '../contracts/activities.ts';
 import type { Limits } from '../contracts/limits.ts';
 import { MEMO } from '../contracts/names.ts';
 import type { PlanTotals } from '../contracts/plan.ts';
@@ -86,7 +86,7 @@ async function makePlan(state: RunState, resolved: ResolvedRun): Promise<SealedP
   }
   for (let segment: string | null = null; await state.control.mayGoOn();) {
     const at: string | null = segment;
-    const page: PlanPageResult | null = await state.control.interruptible(() => walking.planPage({ run, segment: at, limits: state.control.limits }), () => null);
+    const page: PlanPageResult | null = await state.control.interruptible(() => walking.planPage({ run, segment: at, limits: state.control.limits }), lastSegment);
     if (!page) continue;
     segment = page.segment;
     state.planned(page.totals);
@@ -96,6 +96,15 @@ async function makePlan(state: RunState, resolved: ResolvedRun): Promise<SealedP
     return page.plan;
   }
   return null;
+}
+
+/** A call that died leaves the last segment that it had written. */
+function lastSegment(told: unknown): PlanPageResult | null {
+  return isSegment(told) ? { segment: told.segment, totals: told.totals, plan: null } : null;
+}
+
+function isSegment(told: unknown): told is Pick<PlanPageResult, 'segment' | 'totals'> {
+  return typeof told === 'object' && told !== null && 'segment' in told && 'totals' in told;
 }
 
 /** Runs the batches: here where one work page holds them all, else in a `mergePage` child for each page. */
@@ -142,13 +151,21 @@ async function verify(state: RunState, resolved: ResolvedRun): Promise<number> {
   const { run, verify: mode } = resolved;
   if (mode === 'none') return 0;
   state.enter('VERIFY');
-  while (await state.control.mayGoOn()) {
-    const page: VerifyPageResult | null = await state.control.interruptible(() => callsOf(resolved).walking.verifyPage({ run, mode, limits: state.control.limits }), () => null);
+  for (let alreadyRead = 0; await state.control.mayGoOn();) {
+    const from = alreadyRead;
+    const page = await state.control.interruptible<VerifyPageResult | VerifyPageProgress>(
+      () => callsOf(resolved).walking.verifyPage({ run, mode, limits: state.control.limits, alreadyRead: from }), verified);
     if (!page) continue;
     state.batches.tally = { ...state.batches.tally, requests: addRequests(state.batches.tally.requests, page.requests) };
-    return page.differences;
+    if ('differences' in page) return page.differences;
+    alreadyRead = page.read;
   }
   return 0;
+}
+
+/** What a call had read that came to no result. */
+function verified(told: unknown): VerifyPageProgress | null {
+  return typeof told === 'object' && told !== null && 'read' in told && 'requests' in told ? told as VerifyPageProgress : null;
 }
 
 async function report(state: RunState, run: ResolvedRun, plan: SealedPlanRef | null, status: 'completed' | 'failed' | 'cancelled', differences: number, error?: unknown): Promise<Report> {

@@ -134,7 +134,8 @@ export function linesAt({ cursor }: MergeChunksInput): number {
 /** Until the call is told to stop, as the real one would. Heartbeats: without them a call never hears of it. */
 export async function untilInterrupted(heartbeat: unknown): Promise<void> {
   const { cancellationSignal, heartbeat: beat } = Context.current();
-  const alive = setInterval(() => { beat(heartbeat); }, 20);
+  // A test may leave it waiting, and Jest would wait with it.
+  const alive = setInterval(() => { beat(heartbeat); }, 20).unref();
   beat(heartbeat);
   await new Promise((resolve) => { cancellationSignal.addEventListener('abort', resolve, { once: true }); });
   clearInterval(alive);

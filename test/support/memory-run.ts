@@ -3,7 +3,7 @@ import type { Client } from '@temporalio/client';
 import type { Logger } from '@temporalio/common';
 import { MockActivityEnvironment } from '@temporalio/testing';
 import { createActivities } from '../../src/activities/index.ts';
-import type { MergeChunksInput, RunRef } from '../../src/contracts/activities.ts';
+import type { MergeChunksInput, RunRef, VerifyPageResult } from '../../src/contracts/activities.ts';
 import type { MergeCursor } from '../../src/contracts/cursor.ts';
 import type { MergeInput } from '../../src/contracts/merge.ts';
 import { MEMO } from '../../src/contracts/names.ts';
@@ -25,6 +25,8 @@ export interface MemoryRun {
   readonly chunks: ReadonlyMap<string, Buffer>;
   /** Compares the target with the chunk index. */
   verify(mode: 'size' | 'content', environment?: MockActivityEnvironment): Promise<VerifyReport>;
+  /** The same as the run itself does it, by content: one call. */
+  verifyPage(alreadyRead: number, environment: MockActivityEnvironment): Promise<VerifyPageResult>;
 }
 
 const quiet: Logger = { log: () => undefined, trace: () => undefined, debug: () => undefined, info: () => undefined, warn: () => undefined, error: () => undefined };
@@ -71,5 +73,9 @@ export async function runInMemory(
   }
   const chunks = new Map<string, Buffer>();
   for (const key of store.keys(TARGET_BUCKET)) if (!isControlKey(key)) chunks.set(key, store.peek(TARGET_BUCKET, key) ?? Buffer.alloc(0));
-  return { store, stamp, tally, chunks, verify: (mode, environment = new MockActivityEnvironment({ attempt: 1 })) => environment.run(control.verifyAll, { run: checked.id, mode }) };
+  return {
+    store, stamp, tally, chunks,
+    verify: (mode, environment = new MockActivityEnvironment({ attempt: 1 })) => environment.run(control.verifyAll, { run: checked.id, mode }),
+    verifyPage: (alreadyRead, environment) => environment.run(control.verifyPage, { run: checked, mode: 'content' as const, limits: resolved.limits, alreadyRead }),
+  };
 }

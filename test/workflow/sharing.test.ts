@@ -1,7 +1,9 @@
 /** Running calls share what they have left, when a worker without work asks for some. */
 import { describe, expect, it } from '@jest/globals';
+import { Context } from '@temporalio/activity';
 import type { MergeChunksInput, MergeChunksResult } from '../../src/contracts/activities.ts';
 import type { BranchProgress, Progress } from '../../src/contracts/progress.ts';
+import { runningBatches } from '../../src/workers/running-batches.ts';
 import { createFakes, cursorAfter, described, linesAt, mergedBatch, reached, untilInterrupted, type Fakes } from '../support/fake-activities.ts';
 import { createGate } from '../support/gate.ts';
 import { until } from '../support/until.ts';
@@ -111,6 +113,70 @@ describe('a call that is asked to share', () => {
       expect(await run.result()).toMatchObject({ lines: 5 });
     });
     expect(fakes.of('mergeChunks').map(({ untilGroup }) => untilGroup)).toEqual([null, null]);
+  });
+
+  it('goes on alone where the run may do less by the time it answers', async () => {
+    const back = createGate();
+    const fakes = tenGroups(1, async (input) => {
+      if (input.cursor !== null) return mergedBatch(5);
+      const result = await interruptedInThird(input);
+      await back.opened;
+      return result;
+    });
+    await rig().serve(fakes, async () => {
+      const run = await rig().start('fewer');
+      const child = await childOf(fakes);
+      await child.signal('share');
+      await run.executeUpdate('setLimits', { args: [{ parallelGroups: 1 }] });
+      await until(() => child.fetchHistory(), ({ events }) => events!.filter(({ workflowExecutionSignaledEventAttributes: signal }) => signal).length === 2);
+      back.open();
+      expect(await run.result()).toMatchObject({ status: 'completed', lines: 5 });
+    });
+    expect(fakes.of('mergeChunks').map(({ untilGroup, limits }) => [untilGroup, limits.parallelGroups])).toEqual([[null, 8], [null, 1]]);
+  });
+
+  it('is not asked again where its worker is of a version that does not say where to divide', async () => {
+    const rest = createGate();
+    const fakes = tenGroups(1, async (input) => {
+      if (input.cursor !== null) {
+        await rest.opened;
+        return mergedBatch(5);
+      }
+      const { halfwayGroup: _, ...older } = await interruptedInThird(input);
+      return older;
+    });
+    await rig().serve(fakes, async () => {
+      const run = await rig().start('older');
+      const child = await childOf(fakes);
+      await child.signal('share');
+      await until(() => fakes.of('mergeChunks').length, (calls) => calls === 2);
+      expect(await canShare(child)).toBe(false);
+      rest.open();
+      expect(await run.result()).toMatchObject({ status: 'completed', lines: 5 });
+    });
+  });
+
+  it('is left alone while an operator has the server pause it: another call would go on in its place', async () => {
+    const { client } = rig();
+    const fakes = tenGroups(1, async (input) => {
+      if (fakes.of('mergeChunks').length > 1) return mergedBatch(5);
+      await untilInterrupted(cursorAfter(linesAt(input) + 1));
+      throw Context.current().cancellationSignal.reason;
+    });
+    await rig().serve(fakes, async () => {
+      const run = await rig().start('paused-call');
+      const { workflowId } = await childOf(fakes);
+      const call = { namespace: client.options.namespace, execution: { workflowId }, identity: 'an operator', id: '0.1' };
+      const stateNow = async (): Promise<number> => Number((await client.workflow.getHandle(workflowId).describe()).raw.pendingActivities?.[0]?.state);
+      await until(stateNow, (state) => state === 2);
+      expect(await runningBatches(client).canShare(workflowId)).toBe(true);
+      await client.workflowService.pauseActivity(call);
+      expect(await runningBatches(client).canShare(workflowId)).toBe(false);
+      await until(stateNow, (state) => state === 4);
+      expect(await runningBatches(client).canShare(workflowId)).toBe(false);
+      await client.workflowService.unpauseActivity(call);
+      expect(await run.result()).toMatchObject({ status: 'completed', lines: 5 });
+    });
   });
 
   it('has shared after a pause that came in between', async () => {

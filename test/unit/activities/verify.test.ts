@@ -1,10 +1,12 @@
 import type { Client } from '@temporalio/client';
 import { describe, expect, it } from '@jest/globals';
+import { CancelledFailure } from '@temporalio/common';
 import { MockActivityEnvironment } from '@temporalio/testing';
 import type { ActivityDeps } from '../../../src/activities/deps.ts';
 import type { RunArtefacts } from '../../../src/activities/run-artefacts.ts';
 import { createVerifyAll } from '../../../src/activities/verify.ts';
 import type { VerifyRunInput } from '../../../src/contracts/activities.ts';
+import { emptyTally } from '../../../src/contracts/tally.ts';
 import { createGate } from '../../support/gate.ts';
 import { runInMemory, TARGET_BUCKET } from '../../support/memory-run.ts';
 import { until } from '../../support/until.ts';
@@ -58,6 +60,36 @@ describe('a verification of what chunks hold', () => {
     expect(beats.at(-1)).toBe(told);
     go.open();
     expect((await verified).differences).toHaveLength(damaged === null ? 0 : 1);
+  });
+});
+
+describe('a verification of a run by itself that is interrupted', () => {
+  const sources = new Map([['a.log', Buffer.from('1\n2\n3\n4\n5\n6\n')]]);
+
+  it.each([
+    ['the first call', 0, undefined, 0], ['a call that goes on behind another', 2, undefined, 0], ['an attempt that goes on behind the one before', 1, { read: 2, requests: { ...emptyTally().requests, get: 100 } }, 100],
+  ])('tells what it has read and asked for: %s', async (_, alreadyRead, heartbeatDetails, before) => {
+    const run = await runInMemory(sources, { chunk: { lines: 1 } });
+    const from = heartbeatDetails?.read ?? alreadyRead;
+    const atFourth = createGate();
+    const go = createGate();
+    const read: string[] = [];
+    run.store.setFault(async ({ operation, key = '' }) => {
+      if (operation !== 'readInto' || !run.chunks.has(key) || read.push(key) < 4) return undefined;
+      atFourth.open();
+      await go.opened;
+      return undefined;
+    });
+    const environment = new MockActivityEnvironment({ attempt: 1, heartbeatDetails });
+    const page = run.verifyPage(alreadyRead, environment).catch((error: unknown) => error);
+    await atFourth.opened;
+    environment.cancel();
+    go.open();
+    const failure = await page;
+    expect(failure).toBeInstanceOf(CancelledFailure);
+    // The index is one listing and one read.
+    expect(failure).toMatchObject({ details: [{ read: from + 3, requests: { list: 1, get: before + 1 + 4 } }] });
+    expect(read).toEqual([...run.chunks.keys()].slice(from, from + 4));
   });
 });
 

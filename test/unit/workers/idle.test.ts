@@ -70,6 +70,21 @@ describe('a worker', () => {
     other();
   });
 
+  it('goes on to the next where one does not answer', async () => {
+    const { batches, shared } = fleet({ a: 1, stuck: 1, ended: 1, b: 1 });
+    const clock = createManualClock();
+    const away = async (): Promise<never> => Promise.reject(new Error('no worker has answered'));
+    const stop = shareWhileIdle({
+      batches: {
+        list: async () => ['stuck', 'ended', 'a'], canShare: async (id) => (id === 'stuck' ? away() : batches.canShare(id)), share: async (id) => (id === 'ended' ? away() : batches.share(id)),
+      },
+      freeSlots: () => 3, clock, log: quietLog,
+    });
+    await clock.advance(2000);
+    expect(shared).toEqual(['a']);
+    stop();
+  });
+
   it('goes on where Temporal does not answer', async () => {
     const { batches, shared } = fleet({ a: 1 });
     const clock = createManualClock();

@@ -1,6 +1,8 @@
 import { describe, expect, it } from '@jest/globals';
 import { configSchema } from '../../../src/contracts/config.ts';
-import { dataSlots, slabBytes } from '../../../src/workers/slots.ts';
+import { slotsPerCall } from '../../../src/pipeline/call-slots.ts';
+import { Slab, SLOT_BYTES } from '../../../src/pipeline/slab.ts';
+import { dataSlots, freeSlots, slabBytes } from '../../../src/workers/slots.ts';
 
 const MiB = 2 ** 20;
 const config = (budget: string, slots?: number): Parameters<typeof dataSlots>[0] =>
@@ -27,5 +29,42 @@ describe('dataSlots', () => {
 
   it('refuses more slots than fit, and says what they need', () => {
     expect(() => dataSlots(config('256MiB', 8), 72 * MiB)).toThrow('worker.dataSlots 8 needs a memory.budget of 823MiB; it is 256MiB, which holds 2');
+  });
+});
+
+describe('slots that are free', () => {
+  const { signal } = new AbortController();
+  const callSlots = slotsPerCall(16 * MiB);
+  const callBytes = callSlots * SLOT_BYTES;
+
+  it('are those for whose calls there is room: none while a call of large parts waits for it', async () => {
+    const slab = new Slab(4 * callBytes);
+    const free = (running: number): number => freeSlots(4, running, callBytes, slab);
+    expect(free(0)).toBe(4);
+    const large = slotsPerCall(64 * MiB);
+    expect(large).toBeGreaterThan(2 * callSlots);
+    const first = await slab.reserve(large, signal);
+    expect(free(1)).toBe(1);
+    const waiting = slab.reserve(large, signal);
+    expect(free(2)).toBe(0);
+    first.end();
+    const second = await waiting;
+    expect(free(1)).toBe(1);
+    second.end();
+    expect(free(0)).toBe(4);
+  });
+
+  it('are no fewer where room is lent to a call that has more to read', async () => {
+    const slab = new Slab(2 * callBytes);
+    const reservation = await slab.reserve(callSlots, signal);
+    const lent = Array.from({ length: 2 * callSlots }, () => reservation.tryAcquire());
+    expect(lent.every((slot) => slot !== null)).toBe(true);
+    expect(freeSlots(2, 1, callBytes, slab)).toBe(1);
+    for (const slot of lent) slot?.release();
+    reservation.end();
+  });
+
+  it('are no more than the worker takes calls', () => {
+    expect(freeSlots(1, 1, callBytes, new Slab(4 * callBytes))).toBe(0);
   });
 });
