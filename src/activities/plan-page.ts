@@ -7,13 +7,14 @@
  * N2. A segment holds at most `SEGMENT_ROWS` sources, so that memory does not grow with the listing; and what is listed within a minute, so that a walk that selects
  *     little loses no more of it to a pause or a worker's death.
  * N3. Keys ascend in UTF-8 order, or the run fails.
+ * N4. What an execution sealed is the plan of those after it, which a reset makes: only the first one lists.
  */
 import { Context } from '@temporalio/activity';
 import { gzipSync } from 'node:zlib';
 import type { ControlActivities, RunRef } from '../contracts/activities.ts';
 import type { MergeSpec } from '../contracts/merge.ts';
 import { planSegment, type BatchFileRef, type PlannedBatch, type PlanRow, type PlanSegment, type PlanTotals } from '../contracts/plan.ts';
-import { isControlKey } from '../core/names.ts';
+import { isControlKey, makeStamp } from '../core/names.ts';
 import { assertAscending, createPlanner, type Planner } from '../core/planner.ts';
 import { contentHash, getArtefact, putArtefact } from '../stores/artefacts.ts';
 import type { ObjectStore } from '../stores/object-store.ts';
@@ -22,7 +23,7 @@ import { collectRetry } from './collect-retry.ts';
 import { sourceSelection } from './own-output.ts';
 import { planPrefix, type RunArtefacts } from './run-artefacts.ts';
 import type { RunShares } from './run-shares.ts';
-import { sealPlan } from './seal-plan.ts';
+import { findSealedPlan, sealPlan } from './seal-plan.ts';
 
 const SEGMENT_ROWS = 50_000;
 const SEGMENT_MS = 60_000;
@@ -47,6 +48,9 @@ export function createPlanPage(artefacts: RunArtefacts, shares: RunShares): Cont
       const collect = spec.retryOf ? retried(target) : listed;
       const source = artefacts.sourceSession(run, spec).store;
       const endMs = Date.now() + CALL_MS;
+      const sealed = segment === null && !latest && isLaterExecution(run) ? await findSealedPlan(artefacts, run, signal) : null;
+      // Of a sealed plan nobody asks for a segment.
+      if (sealed) return { segment: sealed.planHash, totals: sealed.totals, plan: sealed };
       try {
         while (!latest?.done && Date.now() < endMs) {
           const from: string | null = latest?.segment ?? segment;
@@ -61,6 +65,12 @@ export function createPlanPage(artefacts: RunArtefacts, shares: RunShares): Cont
       return { segment: latest.segment, totals: latest.totals, plan: null };
     }, { checkpoint: () => latest });
   };
+}
+
+/** The stamp is that of the first execution. */
+function isLaterExecution({ stamp, startedMs }: RunRef): boolean {
+  const { workflowExecution } = Context.current().info;
+  return workflowExecution !== undefined && makeStamp(startedMs, workflowExecution.runId) !== stamp;
 }
 
 function isWalked(details: unknown): details is Walked {

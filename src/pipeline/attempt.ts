@@ -26,9 +26,9 @@ import { Ledger } from './ledger.ts';
 import { countsOf, type Counts, type MergeBatchOptions } from './merge-options.ts';
 import { Packer } from './packer.ts';
 import { Prefetch, PrefetchClosed } from './prefetch.ts';
-import { chunkToken, type ChunkObject } from './publish.ts';
+import { chunkToken, isOurs, type ChunkObject } from './publish.ts';
 import { Reader } from './reader.ts';
-import { readingList } from './reading-list.ts';
+import { readingList, type SourceStretch } from './reading-list.ts';
 import { Restart } from './restart.ts';
 import type { Reservation } from './slab.ts';
 import { StallWatch } from './stall-watch.ts';
@@ -87,6 +87,8 @@ export class BatchAttempt {
   #reader: Reader | null = null;
   #stall: StallWatch | null = null;
   #stalledAtGroup: number | null = null;
+  /** Key of a chunk that was looked for in vain. */
+  #absent: string | null = null;
   #failure: { readonly error: unknown } | null = null;
   #restart: Restart | null = null;
   #isRead = false;
@@ -166,7 +168,8 @@ export class BatchAttempt {
     const packer = new Packer(reservation, halt);
     this.#packer = packer;
     this.#reader = new Reader({
-      source: spec.source, store: source.store, records, prefetch, cutter: this.#cutter, packer, onError, isDue: () => this.#mayEnd(), halt, cutOff: this.#cutOff.signal,
+      source: spec.source, store: source.store, records, prefetch, cutter: this.#cutter, packer, onError, refuseMerged: (stretch) => this.#refuseMerged(stretch),
+      isDue: () => this.#mayEnd(), halt, cutOff: this.#cutOff.signal,
     });
     if (maySplit) this.#stall = new StallWatch(prefetch, source, limits, clock);
     try {
@@ -196,6 +199,27 @@ export class BatchAttempt {
     this.#ledger.begin(writer);
     this.#ahead = this.#ahead.filter((open) => open !== adopted.open);
     return writer;
+  }
+
+  /**
+   * A source cannot be read any more. Where the chunk that it goes to is there, an attempt that died before its checkpoint made it of this source: it is no failure then,
+   * and with a record of one a retry would merge it a second time.
+   * @throws TRB-CHUNK-DIVERGED
+   */
+  async #refuseMerged({ key, row }: SourceStretch): Promise<void> {
+    const { spec, target, records } = this.#options;
+    const { group, chunk } = this.#cutter.forming;
+    const object = this.#object(group, chunk);
+    if (object.key === this.#absent) return;
+    const there = await target.store.head({ bucket: object.bucket, key: object.key }, { signal: this.#cutOff.signal });
+    if (!there || !isOurs(object, there)) {
+      this.#absent = object.key;
+      return;
+    }
+    // An attempt that was thought dead, and could not read it either, has told so before it made the chunk.
+    if ((await records.failures(this.#cutOff.signal)).has(row)) return;
+    throw new TributaryError('TRB-CHUNK-DIVERGED', `s3://${spec.source.bucket}/${key} cannot be read any more, and the chunk s3://${object.bucket}/${object.key} of this run was made of it`,
+      { bucket: object.bucket, key: object.key });
   }
 
   #object(group: number, chunk: number): ChunkObject {

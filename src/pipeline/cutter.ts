@@ -75,6 +75,11 @@ export class Cutter {
     return { at: this.#at, chunk: this.#nextChunk, ended: this.#ended };
   }
 
+  /** The chunk that the next byte goes to. */
+  get forming(): { readonly group: number; readonly chunk: number } {
+    return { group: this.#group, chunk: this.#writer?.options.chunk ?? this.#nextChunk };
+  }
+
   /** Bytes of the current source that have arrived, those included that were passed over. */
   get arrivedBytes(): number {
     return this.#arriving;

@@ -2,7 +2,7 @@
  * Takes what the prefetch hands out and gives the cutter the bytes of the sources: as they landed, or decoded where they are compressed. It settles what is wrong with a source.
  *
  * Invariants:
- * R1. A failure record is durable before any byte after that source is read on.
+ * R1. A failure record is durable before any byte after that source is read on. There is none of a source that an earlier attempt has merged, before it could not be read any more.
  * R2. What is read and not handed on, as of compressed and of broken sources, is said to the packer.
  * R3. Of a compressed source that decodes to no more than `HELD_BYTES` nothing is handed on before its checksum was seen to fit, or it was seen to be cut off: a damaged
  *     byte can decode to others, which nothing tells before the end. Of a larger one what was decoded is handed on, and may be wrong.
@@ -30,6 +30,8 @@ export interface ReaderOptions {
   readonly cutter: Cutter;
   readonly packer: Packer;
   readonly onError: 'continue' | 'stop';
+  /** Asked before a source that has no record is given up. @throws TRB-CHUNK-DIVERGED where it is merged already */
+  readonly refuseMerged: (stretch: SourceStretch) => Promise<void>;
   /** Whether to return although there is more to read. A compressed source is read to its end first: the next call would have to decode it from its start. */
   readonly isDue: () => boolean;
   /** Ends the reading. */
@@ -92,7 +94,7 @@ export class Reader {
       case 'jump': return cutter.jump(event.adopted);
       case 'begin': return this.#begin(event);
       case 'piece': return this.#decoding ? this.#decode(event.piece, this.#decoding) : this.#plain(event.piece);
-      case 'broken': return this.#decoding ? this.#handOn(this.#decoding).then(() => this.#broken(event.error)) : this.#broken(event.error);
+      case 'broken': return this.#unreadable(event.error);
       case 'end': return this.#end();
     }
   }
@@ -239,6 +241,14 @@ export class Reader {
     await this.#handOn(decoding);
     await this.#options.cutter.end();
     this.#over();
+  }
+
+  /** @throws as `refuseMerged` and `#broken` do */
+  async #unreadable(error: TributaryError): Promise<void> {
+    if (this.#decoding) await this.#handOn(this.#decoding);
+    const stretch = this.#current();
+    if (!stretch.record) await this.#options.refuseMerged(stretch);
+    await this.#broken(error);
   }
 
   /** @throws Restart where the record asks for other parts than were sent; the error itself where the run stops at the first one */

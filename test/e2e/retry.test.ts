@@ -193,6 +193,19 @@ describe('the rest of a run that was cancelled', () => {
     expect(await rig().cli(['verify', 'rest-reset', '--verify', 'content'])).toMatchObject({ code: 0, stdout: expect.stringContaining('no differences in 48 chunks') });
   });
 
+  it('is that of the plan that it had, where something has come to its source since', async () => {
+    const { run: { stamp }, planned } = await cancelled('rest-plan');
+    // Before all that is merged: in a listing of now each row would be another source.
+    await rig().buckets.put('logs', 'rest/00.log', Buffer.from(lines('new', 10)));
+    try {
+      await temporalCli(rig()).run('workflow', 'reset', '--workflow-id', 'rest-plan', '--type', 'FirstWorkflowTask', '--reapply-exclude', 'All', '--reason', 'the rest');
+      expect(await run(0, 'watch', 'rest-plan')).toMatchObject({ status: 'completed', run: { stamp }, planned, done: { objects: 120 }, chunks: { count: 48 } });
+      expect(await merged('rest-plan/')).toBe(ALL);
+    } finally {
+      await rig().buckets.remove('logs', 'rest/00.log');
+    }
+  });
+
   it('is done by a merge from the start too, once the chunks of its stamp are deleted', async () => {
     const { run: { stamp } } = await cancelled('rest-again');
     const { buckets } = rig();

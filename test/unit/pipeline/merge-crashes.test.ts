@@ -12,7 +12,7 @@ import { addTally } from '../../../src/contracts/tally.ts';
 import { createRandom, type Random } from '../../../src/core/random.ts';
 import { splitCursor } from '../../../src/core/split-cursor.ts';
 import { beginSome, checkBatch, compressSome, repeatedParts, type StoredSources } from '../../support/batch-checks.ts';
-import { createRig, TARGET_BUCKET, type Rig } from '../../support/batch-rig.ts';
+import { createRig, SOURCE_BUCKET, TARGET_BUCKET, type Rig } from '../../support/batch-rig.ts';
 import type { Fault, StoreCall } from '../../support/memory-store.ts';
 import { mortalConnection, type MortalOptions } from '../../support/mortal-connection.ts';
 import { makeSources } from '../../support/numbered-lines.ts';
@@ -227,5 +227,19 @@ describe('a merge on a store that fails, cuts, forgets uploads and loses answers
       const published = rig.store.log.filter(({ bucket, key, operation }) => bucket === TARGET_BUCKET && (operation === 'put' || operation === 'completeUpload') && !key?.includes('_tributary'));
       expect(published.filter(({ request }) => (request as { ifNoneMatch?: string }).ifNoneMatch !== '*')).toEqual([]);
     }), { numRuns: runs(120) });
+  });
+});
+
+describe('a source that a killed call had merged, and that is gone when another call takes over', () => {
+  it.each([['alone', 'b/'], ['behind another', '']])('is no failure, which a retry would merge again: %s in its chunk', async (_, dir) => {
+    const content = Buffer.from('1\n2\n');
+    const rig = createRig({ sources: new Map([['a', content], [`${dir}b`, content]]) });
+    await rig.call();
+    const merged = rig.outputs();
+    await rig.store.delete({ bucket: SOURCE_BUCKET, key: rig.sourceKey(`${dir}b`) }, { signal: new AbortController().signal });
+    // Nothing was heard of the first.
+    await expect(rig.call(null, { recovering: true })).rejects.toMatchObject({ code: 'TRB-CHUNK-DIVERGED', message: expect.stringContaining(`s3://logs/in/${dir}b cannot be read any more`) });
+    expect(rig.failures()).toEqual([]);
+    expect(rig.outputs()).toEqual(merged);
   });
 });
