@@ -120,26 +120,34 @@ export class Reader {
   }
 
   async #decode(piece: Piece, decoding: Decoding): Promise<void> {
-    const { cutter, prefetch } = this.#options;
-    const { record } = this.#current();
+    const { cutter } = this.#options;
     try {
       await decoding.decoder.write(viewOf(piece));
     } catch (error) {
       if (!isSourceError(error)) throw error;
       if (decoding.held) {
         decoding.held = await this.#verified(decoding, decoding.held, piece.end - piece.start);
-        await this.#handOn(decoding);
-      } else if (!record || cutter.point.at.offset < record.keep) {
+      } else if (!cutter.isSatisfied) {
         await this.#salvage(decoding, piece.end - piece.start);
       }
-      await this.#broken(error);
+      await this.#brokenOff(decoding, error);
       return;
     } finally {
       piece.slot.release();
     }
     decoding.readBytes += piece.end - piece.start;
-    if (!cutter.isSatisfied) return;
-    prefetch.drop(this.#current());
+    if (cutter.isSatisfied) await this.#endEarly();
+  }
+
+  /** A compressed source broke: behind what is held of it, if anything is. What is wrong behind the end of the stretch is met by the one that holds it. */
+  async #brokenOff(decoding: Decoding, error: TributaryError): Promise<void> {
+    await this.#handOn(decoding);
+    await (this.#options.cutter.isSatisfied ? this.#endEarly() : this.#broken(error));
+  }
+
+  /** The stretch has all that is wanted of it. */
+  async #endEarly(): Promise<void> {
+    this.#options.prefetch.drop(this.#current());
     this.#stopDecoding();
     await this.#end();
   }
@@ -234,8 +242,7 @@ export class Reader {
     } catch (error) {
       if (!isSourceError(error)) throw error;
       // It is cut off: what is there of it is right.
-      await this.#handOn(decoding);
-      await this.#broken(error);
+      await this.#brokenOff(decoding, error);
       return;
     }
     await this.#handOn(decoding);
@@ -245,10 +252,10 @@ export class Reader {
 
   /** @throws as `refuseMerged` and `#broken` do */
   async #unreadable(error: TributaryError): Promise<void> {
-    if (this.#decoding) await this.#handOn(this.#decoding);
     const stretch = this.#current();
-    if (!stretch.record) await this.#options.refuseMerged(stretch);
-    await this.#broken(error);
+    if (this.#decoding) await this.#handOn(this.#decoding);
+    if (!stretch.record && !this.#options.cutter.isSatisfied) await this.#options.refuseMerged(stretch);
+    await (this.#decoding ? this.#brokenOff(this.#decoding, error) : this.#broken(error));
   }
 
   /** @throws Restart where the record asks for other parts than were sent; the error itself where the run stops at the first one */
