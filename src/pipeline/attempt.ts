@@ -155,7 +155,7 @@ export class BatchAttempt {
     const { spec, batch, plan, records, limits, source, slab, onError, maySplit, clock } = this.#options;
     const halt = this.#halt.signal;
     const isWritable = (group: number): boolean => !isKeyTooLong(this.#object(group, 0).key);
-    const reading = { spec, batch, plan, isWritable, records: await records.failures(this.#cutOff.signal) };
+    const reading = { spec, batch, plan, isWritable, records: await records.failures(this.#from.low, this.#cutOff.signal) };
     const adopted = await adoptChunks(reading, this.#ahead, (group, chunk) => this.#object(group, chunk), this.#opener, this.#without);
     this.#ahead = adopted.map(({ open }) => open);
     halt.throwIfAborted();
@@ -217,7 +217,7 @@ export class BatchAttempt {
       return;
     }
     // An attempt that was thought dead, and could not read it either, has told so before it made the chunk.
-    if ((await records.failures(this.#cutOff.signal)).has(row)) return;
+    if ((await records.failures(this.#from.low, this.#cutOff.signal)).has(row)) return;
     throw new TributaryError('TRB-CHUNK-DIVERGED', `s3://${spec.source.bucket}/${key} cannot be read any more, and the chunk s3://${object.bucket}/${object.key} of this run was made of it`,
       { bucket: object.bucket, key: object.key });
   }

@@ -1,8 +1,9 @@
 /** The records of one batch under the run's control prefix: failures, written once and obeyed by retries, and the chunk index. */
+import type { Position } from '../contracts/cursor.ts';
 import { isTributaryError, type ErrorCode } from '../contracts/errors.ts';
 import type { ChunkRow, FailureRecord } from '../contracts/records.ts';
 import { bodyOf } from '../stores/body.ts';
-import { readFailure, readFailures } from '../stores/failure-records.ts';
+import { readEveryFailure, readFailure } from '../stores/failure-records.ts';
 import type { ObjectStore } from '../stores/object-store.ts';
 
 /** Races of writers that nobody won, before that is an error. */
@@ -30,9 +31,15 @@ export class RunRecords {
     this.#folder = folder;
   }
 
-  /** Every failure of the batch that is on record, by plan row. Of several for one row the smallest `keep` holds. */
-  failures(signal: AbortSignal): Promise<Map<number, FailureRecord>> {
-    return readFailures(this.#store, { bucket: this.#control.bucket, prefix: `${this.#control.prefix}failures/${this.#folder}` }, { signal });
+  /**
+   * The failures of the batch that are on record, by plan row. Of several for one row the smallest `keep` holds.
+   * @param low of the cursor. What keeps less of its source than lies before it is left out: a call that was thought dead wrote that late, and the chunks that hold more were not
+   *   made under it.
+   */
+  async failures({ row, offset }: Position, signal: AbortSignal): Promise<Map<number, FailureRecord>> {
+    const folder = { bucket: this.#control.bucket, prefix: `${this.#control.prefix}failures/${this.#folder}` };
+    const every = await readEveryFailure(this.#store, folder, { signal });
+    return new Map(every.filter(({ record }) => record.row !== row || record.keep >= offset).map(({ record }) => [record.row, record]));
   }
 
   /** Makes a failure durable. @returns the record that holds: the first of a row and `keep` stays */

@@ -3,7 +3,7 @@ import { constants, gunzipSync, gzipSync } from 'node:zlib';
 import { describe, expect, it } from '@jest/globals';
 import { countLines } from '../../../src/core/lines.ts';
 import { checkBatch } from '../../support/batch-checks.ts';
-import { createRig } from '../../support/batch-rig.ts';
+import { createRig, SOURCE_BUCKET } from '../../support/batch-rig.ts';
 import type { Fault } from '../../support/memory-store.ts';
 
 const lines = (name: string, count: number): Buffer => Buffer.from(Array.from({ length: count }, (_, line) => `${name} ${line} ${'x'.repeat(line % 50)}\n`).join(''));
@@ -38,5 +38,20 @@ describe('a source that breaks', () => {
     expect(await checkBatch(rig, reached, { decoded: new Map([['a.log.gz', kept], ['b.log', b]]), outcomes: new Map([['a.log.gz', 'partial']]) })).toEqual([]);
     expect(rig.failures().map(({ keep }) => keep)).toEqual([kept.length]);
     expect(rig.store.openUploads()).toEqual([]);
+  });
+
+  it.each([['can be read', false], ['is gone by then', true]])('for a dead call only, which says so late, is not given up: what chunks do not hold already %s', async (_, isGone) => {
+    const [a, b] = [lines('a', 30), lines('b', 4)];
+    const rig = createRig({ sources: new Map([['a', a], ['b', b]]), chunk: { lines: 10 }, partBytes: 10_000 });
+    rig.store.setFault(({ operation, key }) => (operation === 'put' && [1, 2, 3].some((chunk) => key === rig.chunkKey('', chunk)) ? never() : undefined));
+    const interrupt = new AbortController();
+    const { cursor } = await rig.call(null, { interrupt: interrupt.signal, onCheckpoint: ({ tally }) => { if (tally.chunks > 0) interrupt.abort(); } });
+    rig.store.setFault(undefined);
+    expect(cursor.low).toMatchObject({ row: 0, offset: lines('a', 10).length });
+    rig.addFailure({ row: 0, uri: 's3://logs/in/a', outcome: 'failed', code: 'TRB-SOURCE-DENIED', reason: 'a moment without permission', bytes: a.length, offset: 0, keep: 0 });
+    if (isGone) await rig.store.delete({ bucket: SOURCE_BUCKET, key: rig.sourceKey('a') });
+    const reached = await rig.finish(cursor);
+    const decoded = new Map([['a', isGone ? lines('a', 10) : a], ['b', b]]);
+    expect(await checkBatch(rig, reached, { decoded, outcomes: new Map(isGone ? [['a', 'partial']] : []) })).toEqual([]);
   });
 });
