@@ -156,7 +156,8 @@ export class Reader {
   async #decoded(bytes: Uint8Array): Promise<void> {
     const decoding = this.#decoding;
     if (decoding?.held && decoding.heldBytes + bytes.length <= HELD_BYTES) {
-      decoding.held.push(bytes);
+      // A frame has a decoder of its own, and a few bytes would hold all of the room that this one decodes into.
+      decoding.held.push(2 * bytes.length < bytes.buffer.byteLength ? Buffer.from(bytes) : bytes);
       decoding.heldBytes += bytes.length;
       return;
     }

@@ -1,6 +1,6 @@
 /** How many slots a merge needs, and what it copies. */
 import { describe, expect, it } from '@jest/globals';
-import { gunzipSync, gzipSync } from 'node:zlib';
+import { gunzipSync, gzipSync, zstdCompressSync } from 'node:zlib';
 import { createRandom } from '../../../src/core/random.ts';
 import { slotsPerCall } from '../../../src/pipeline/call-slots.ts';
 import { Packer } from '../../../src/pipeline/packer.ts';
@@ -161,4 +161,14 @@ describe('small pieces', () => {
       expect(place(packer, landed(100))).toEqual({ stays: false });
     });
   });
+});
+
+it('what is held of a source of many short zstd frames takes about its own size, and not the room of a decoder for each', async () => {
+  const frames = Array.from({ length: 1500 }, (_, index) => Buffer.from(`a line of its own ${index}\n`));
+  const rig = createRig({ sources: new Map([['a.log.zst', Buffer.concat(frames.map((frame) => zstdCompressSync(frame)))]]), chunk: { lines: 10_000 } });
+  const before = process.memoryUsage().arrayBuffers;
+  let most = 0;
+  const { cursor } = await rig.call(null, { onCheckpoint: () => { most = Math.max(most, process.memoryUsage().arrayBuffers - before); } });
+  expect(await checkBatch(rig, cursor, { decoded: new Map([['a.log.zst', Buffer.concat(frames)]]) })).toEqual([]);
+  expect(most).toBeLessThan(150 * MIB);
 });
