@@ -20,7 +20,7 @@ export const GAUGES = {
   held: ['tributary_memory_held_bytes', 'Bytes of the memory budget that calls hold now.'],
   resident: ['tributary_memory_resident_bytes', 'Resident memory of the process.'],
   backlog: ['tributary_backlog_calls', 'Calls that wait for a worker, over the whole fleet: every worker says the same. Asked every five seconds.'],
-  loopDelay: ['tributary_event_loop_delay_seconds', 'Longest delay of the event loop since the last sample.'],
+  loopDelay: ['tributary_event_loop_delay_seconds', 'Longest delay of the event loop in the last seconds, ten at most.'],
 } as const satisfies Record<string, readonly [name: string, help: string]>;
 
 export interface Labels {

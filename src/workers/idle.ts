@@ -13,6 +13,8 @@ import type { Clock } from '../stores/clock.ts';
 const LOOK_EACH_MS = 1000;
 /** By then a call that was asked has answered, and what it shares was taken. */
 const ASK_EACH_MS = 5000;
+/** Where nothing runs: a new run's calls come by themselves, and a worker without work is to cost next to nothing. */
+const ASK_AGAIN_MS = 10_000;
 /** Workflows that are looked at each time. */
 const LOOKED_AT = 3;
 
@@ -44,9 +46,14 @@ export function shareWhileIdle({ batches, freeSlots, clock, log }: IdleOptions):
       const isIdle = wasFree && free > 0;
       wasFree = free > 0;
       if (!isIdle || clock.nowMs() < nextMs) continue;
-      nextMs = clock.nowMs() + ASK_EACH_MS;
+      const askedMs = clock.nowMs();
       const couldNot = (error: unknown): void => { log.debug('running calls could not be asked to share', { error }); };
-      await ask(batches, free, couldNot).catch(couldNot);
+      const running = await batches.list().catch((error: unknown) => {
+        couldNot(error);
+        return [];
+      });
+      nextMs = askedMs + (running.length === 0 ? ASK_AGAIN_MS : ASK_EACH_MS);
+      await ask(batches, running, free, couldNot);
     }
   };
   watch().catch((error: unknown) => { if (!over.signal.aborted) throw error; });
@@ -54,8 +61,7 @@ export function shareWhileIdle({ batches, freeSlots, clock, log }: IdleOptions):
 }
 
 /** Tells as many to share as there are slots, if there are as many that can. @param couldNot told of each workflow that does not answer: it may have ended, or have no worker */
-async function ask(batches: RunningBatches, slots: number, couldNot: (error: unknown) => void): Promise<void> {
-  const running = await batches.list();
+async function ask(batches: RunningBatches, running: readonly string[], slots: number, couldNot: (error: unknown) => void): Promise<void> {
   // Workers that ask at the same time had better not ask the same.
   const first = running.length === 0 ? 0 : randomInt(running.length);
   let left = slots;
