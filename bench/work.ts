@@ -5,7 +5,7 @@ import { directoryName, prefixOf, sourcesOf, type Contents, type DataSet, type S
 
 /** As the product reads and writes by default. */
 const RANGE_BYTES = 8 * 2 ** 20;
-export const PART_BYTES = 16 * 2 ** 20;
+export const PART_BYTES = 8 * 2 ** 20;
 
 export interface Read {
   readonly source: Source;

@@ -7,7 +7,7 @@ import { TributaryError } from '../contracts/errors.ts';
 import { describeInputIssues } from '../contracts/explain-issues.ts';
 import { DEFAULT_LIMITS } from '../contracts/limits.ts';
 import { formatS3Uri, parseS3Uri } from '../contracts/location.ts';
-import { applyInput, mergeInput, type Filter, type MergeSpec } from '../contracts/merge.ts';
+import { applyInput, DEFAULT_PART_BYTES, mergeInput, type Filter, type MergeSpec } from '../contracts/merge.ts';
 import { SEARCH_ATTRIBUTES } from '../contracts/names.ts';
 import { planReportSchema } from '../contracts/report.ts';
 import { compileSelection } from '../core/filters.ts';
@@ -17,8 +17,6 @@ import { boundary } from './boundary.ts';
 import type { ActivityDeps } from './deps.ts';
 import { resolveRetry } from './resolve-retry.ts';
 import { specHash, type RunArtefacts } from './run-artefacts.ts';
-
-const DEFAULT_PART_BYTES = 16 * 2 ** 20;
 
 export function createResolveSpec(deps: ActivityDeps, artefacts: RunArtefacts): ControlActivities['resolveSpec'] {
   return ({ identity, raw }) => boundary(async (signal) => {

@@ -22,6 +22,9 @@ export const durationMs = z.string().transform((text, context) => {
 export const instant = z.union([z.iso.date(), z.iso.datetime({ offset: true })], 'write a date, or an instant with its zone, as 2026-01-31 or 2026-01-31T09:00:00Z')
   .transform((text) => new Date(text).toISOString());
 
+/** Of an upload part, where the input says nothing and the chunk is not so large that it needs larger ones. */
+export const DEFAULT_PART_BYTES = 8 * 2 ** 20;
+
 const globs = z.array(z.string().min(1));
 
 const metadataKey = z.string().regex(/^[a-z0-9-]+$/, 'metadata keys have lower case letters, digits and dashes')
@@ -79,7 +82,7 @@ export const mergeInput = z.strictObject({
   verify: z.enum(['none', 'size', 'content']).default('size').meta({ description: 'How the chunks are checked after they were written.' }),
   limits: limitsInput.default({}).meta({ description: 'What the run may use.' }),
   partBytes: sizeBytes.refine((n) => n >= 5 * 2 ** 20 && n <= 64 * 2 ** 20, 'partBytes is between 5MiB and 64MiB').optional()
-    .meta({ description: 'Size of an upload part. A chunk has at most 10,000 of them.', default: '16MiB' }),
+    .meta({ description: 'Size of an upload part. A chunk has at most 10,000 of them.', default: '8MiB' }),
   output: outputInput.default({}).meta({ description: 'Properties of the objects written.' }),
   dryRun: z.boolean().default(false).meta({ description: 'Freeze the plan and stop: nothing but the control prefix is written.' }),
   again: z.boolean().default(false).meta({ description: 'Merge although the target holds merged output of this source already.' }),

@@ -161,7 +161,7 @@ export class BatchAttempt {
     halt.throwIfAborted();
     const prefetch = new Prefetch({
       store: source.store, bucket: spec.source.bucket, reservation, scanner: slab.scanner, downloads: limits.downloads ?? DOWNLOADS,
-      bytesPerSecond: limits.bytesPerSecond, decode: spec.compression.input === 'auto', keepFree: denseSlots(spec.partBytes),
+      bytesPerSecond: limits.bytesPerSecond, decode: spec.compression.input === 'auto', keepFree: denseSlots(spec.partBytes), mayReadAhead: () => slab.mayReadAhead(),
       items: readingList({ ...reading, from: this.#from.low, untilGroup: this.#untilGroup, adopted }),
     });
     halt.addEventListener('abort', () => { void prefetch.close(); }, { once: true });

@@ -78,6 +78,8 @@ export interface PrefetchOptions {
   readonly decode: boolean;
   /** Guaranteed slots that are left to others. */
   readonly keepFree: number;
+  /** Asked before a slot is taken while a request is on its way. */
+  readonly mayReadAhead: () => boolean;
 }
 
 /** Whether the error concerns one source only, so that the run can go on without it. */
@@ -316,10 +318,10 @@ export class Prefetch {
 
   /** Room at the start of another slot; null where none is to be had now: then it is asked for again when one is freed. */
   #inNewSlot(lengthBytes: number): Piece | null {
-    const { reservation, keepFree } = this.#options;
+    const { reservation, keepFree, mayReadAhead } = this.#options;
     // A slot that is full enough is let go before another is asked for: it may be the one that is freed.
     this.#slot?.release();
-    this.#slot = reservation.tryAcquire(keepFree);
+    this.#slot = this.#inFlight === 0 || mayReadAhead() ? reservation.tryAcquire(keepFree) : null;
     if (this.#slot) return this.#slot.take(lengthBytes);
     if (this.#isAwaitingSlot) return null;
     this.#isAwaitingSlot = true;

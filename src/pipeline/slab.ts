@@ -10,6 +10,7 @@
 import { TributaryError } from '../contracts/errors.ts';
 import { createLineScanner, type LineScanner } from '../core/lines.ts';
 import type { Landing } from './landing.ts';
+import { ReadAhead } from './read-ahead.ts';
 
 /** A whole small source, or one range of a large one, fits a slot. */
 export const SLOT_BYTES = 8 * 2 ** 20;
@@ -83,13 +84,15 @@ export class Slab {
   readonly slotCount: number;
   readonly #bytes: Uint8Array;
   readonly #free: number[] = [];
+  readonly #readAhead: Pick<ReadAhead, 'allows'>;
   #reserved = 0;
   #extra = 0;
   readonly #waiting: { readonly slots: number; readonly grant: () => void }[] = [];
 
   /** @param budgetBytes rounded down to whole slots, at least one */
-  constructor(budgetBytes: number) {
+  constructor(budgetBytes: number, readAhead?: Pick<ReadAhead, 'allows'>) {
     this.slotCount = Math.max(1, Math.floor(budgetBytes / SLOT_BYTES));
+    this.#readAhead = readAhead ?? new ReadAhead(this.slotCount);
     const pages = (this.slotCount * SLOT_BYTES) / WASM_PAGE_BYTES;
     const memory = new WebAssembly.Memory({ initial: pages, maximum: pages });
     this.scanner = createLineScanner(memory);
@@ -99,7 +102,16 @@ export class Slab {
 
   /** Bytes of slots that are in use now. */
   get heldBytes(): number {
-    return (this.slotCount - this.#free.length) * SLOT_BYTES;
+    return this.#heldSlots * SLOT_BYTES;
+  }
+
+  /** Whether a call that has a request on its way should read into one more slot. @see ReadAhead */
+  mayReadAhead(): boolean {
+    return this.#readAhead.allows(this.#heldSlots);
+  }
+
+  get #heldSlots(): number {
+    return this.slotCount - this.#free.length;
   }
 
   /** Bytes that could be promised to further calls: none where calls wait for theirs. What is lent comes back as soon as somebody waits. */

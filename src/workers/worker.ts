@@ -14,6 +14,7 @@ import { Runtime, type NativeConnection, type Worker } from '@temporalio/worker'
 import { createActivities } from '../activities/index.ts';
 import type { ResolvedConfig } from '../config/load.ts';
 import { DEFAULT_TEMPORAL_ADDRESS, temporalSettings, type TemporalSettings } from '../config/temporal.ts';
+import { DEFAULT_PART_BYTES } from '../contracts/merge.ts';
 import { slotsPerCall } from '../pipeline/call-slots.ts';
 import { Slab, SLOT_BYTES } from '../pipeline/slab.ts';
 import { systemClock } from '../stores/clock.ts';
@@ -48,8 +49,6 @@ export interface RunningWorker {
   stop(): Promise<void>;
 }
 
-/** A part of a run whose input says nothing about parts. */
-const DEFAULT_PART_BYTES = 16 * 2 ** 20;
 const CALL_BYTES = slotsPerCall(DEFAULT_PART_BYTES) * SLOT_BYTES;
 
 /** What a worker is made of so far, for `/readyz` and `/status` at any time of its life. */

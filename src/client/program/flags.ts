@@ -76,7 +76,7 @@ export function addWriteOptions(command: Command): void {
     sse(),
     list('--tag <key=value>', 'tag; can be repeated'),
     list('--metadata <key=value>', 'user metadata; can be repeated'),
-    new Option('--part-size <size>', 'size of an upload part (default: 16MiB)'),
+    new Option('--part-size <size>', 'size of an upload part (default: 8MiB)'),
   ]);
 }
 

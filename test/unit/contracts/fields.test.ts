@@ -25,7 +25,7 @@ describe('inputFields', () => {
 
   it('keeps defaults and examples of fields that are turned into something else', () => {
     expect(named('chunk').fallback).toEqual({ lines: 25500 });
-    expect(named('partBytes').fallback).toBe('16MiB');
+    expect(named('partBytes').fallback).toBe('8MiB');
     expect(named('minAge').examples).toEqual(['15m']);
     expect(named('label')).not.toHaveProperty('fallback');
     expect(named('source').required).toBe(true);

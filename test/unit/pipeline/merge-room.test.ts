@@ -29,17 +29,19 @@ function commented(sizeBytes: number): Buffer {
 
 const name = (index: number): string => String(index).padStart(4, '0');
 
-/** Slots for one call, and no more. */
-function tightRig(sources: ReadonlyMap<string, Buffer>): Rig {
-  return createRig({ sources, slab: new Slab(slotsPerCall(PART_BYTES) * SLOT_BYTES), partBytes: PART_BYTES, chunk: { lines: 10_000_000 } });
-}
-
 function expectOnly(rig: Rig, pieces: readonly Buffer[]): void {
   expect(Buffer.concat([...rig.outputs().values()]).equals(Buffer.concat(pieces))).toBe(true);
   expect(rig.slab.heldBytes).toBe(0);
 }
 
-describe('a merge with the slots of one call', () => {
+describe.each([
+  { how: 'reads ahead', allows: true },
+  { how: 'sends one request at a time', allows: false },
+])('a merge with the slots of one call that $how', ({ allows }) => {
+  /** Slots for one call, and no more. */
+  const slabFor = (partBytes: number): Slab => new Slab(slotsPerCall(partBytes) * SLOT_BYTES, { allows: () => allows });
+  const tightRig = (sources: ReadonlyMap<string, Buffer>): Rig => createRig({ sources, slab: slabFor(PART_BYTES), partBytes: PART_BYTES, chunk: { lines: 10_000_000 } });
+
   it.each([
     { what: 'plain ones', suffix: '', between: (seed: number) => plain(SLOT_BYTES - 5000, seed) },
     { what: 'plain ones that lack their last newline', suffix: '', between: (seed: number) => plain(SLOT_BYTES - 5000, seed, false) },
@@ -73,7 +75,7 @@ describe('a merge with the slots of one call', () => {
     const zipped = gzipSync(Buffer.alloc(SLOT_BYTES - 5000, 'x'));
     const broken = zipped.subarray(0, zipped.length - 12);
     const sources = new Map(Array.from({ length: 60 }, (_, index) => (index % 3 === 2 ? [`${name(index)}.gz`, broken] : [name(index), plain(index % 3 === 0 ? IN_PLACE_BYTES : 1000, index)])));
-    const rig = createRig({ sources, slab: new Slab(slotsPerCall(partBytes) * SLOT_BYTES), partBytes, chunk: { lines: 10_000_000 } });
+    const rig = createRig({ sources, slab: slabFor(partBytes), partBytes, chunk: { lines: 10_000_000 } });
     expect(await rig.finish()).toMatchObject({ done: true, tally: { doneObjects: 40, partialObjects: 20 } });
     expectOnly(rig, [...sources.entries()].filter(([key]) => !key.endsWith('.gz')).map(([, bytes]) => bytes));
   }, 60_000);
@@ -101,7 +103,7 @@ describe('a merge with the slots of one call', () => {
     const keys = Array.from({ length: 40 }, (_, index) => `${name(index)}.gz`);
     const rig = createRig({
       sources: new Map(keys.map((key) => [key, zipped])), rest: new Map(keys.map((key) => [key, { from: 5 * MIB }])),
-      slab: new Slab(slotsPerCall(PART_BYTES) * SLOT_BYTES), partBytes: PART_BYTES, chunk: { lines: 10_000_000 },
+      slab: slabFor(PART_BYTES), partBytes: PART_BYTES, chunk: { lines: 10_000_000 },
     });
     expect(await checkBatch(rig, await rig.finish(), { decoded: new Map(keys.map((key) => [key, rest])) })).toEqual([]);
   }, 60_000);

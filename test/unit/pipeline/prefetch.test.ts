@@ -14,6 +14,8 @@ let atOnce: (request: ReadRequest) => boolean;
 let slab: Slab;
 let reservation: Reservation;
 let prefetch: Prefetch;
+/** Whether it pays to read ahead. */
+let mayReadAhead: boolean;
 
 const store = {
   readInto: (request: ReadRequest) => new Promise((resolve, reject) => {
@@ -29,13 +31,14 @@ function source(row: number, sizeBytes: number): SourceStretch {
 async function start(sources: readonly SourceStretch[], { slots = 8, downloads = 25 } = {}): Promise<void> {
   asked = [];
   atOnce = () => false;
+  mayReadAhead = true;
   slab = new Slab(slots * SLOT_BYTES);
   reservation = await slab.reserve(slots, new AbortController().signal);
   async function* items(): AsyncGenerator<readonly ReadingItem[]> {
     for (let from = 0; from < sources.length; from += 1000) yield sources.slice(from, from + 1000);
   }
   prefetch = new Prefetch({
-    store, bucket: 'b', reservation, scanner: slab.scanner, items: items(), downloads, bytesPerSecond: null, decode: false, keepFree: 0,
+    store, bucket: 'b', reservation, scanner: slab.scanner, items: items(), downloads, bytesPerSecond: null, decode: false, keepFree: 0, mayReadAhead: () => mayReadAhead,
   });
 }
 
@@ -107,6 +110,35 @@ describe('the prefetch', () => {
     await settle();
     const names = await takeUntil('over');
     expect(names.filter((name) => name.startsWith('end'))).toEqual(sources.map(({ row }) => `end ${row}`));
+  });
+
+  it('has one request on its way and no more where it does not pay to read ahead', async () => {
+    await start([source(0, 3 * SLOT_BYTES), source(1, 10), source(2, SLOT_BYTES)]);
+    mayReadAhead = false;
+    const order: (readonly [key: string, offset: number])[] = [];
+    const names: string[] = [];
+    await settle();
+    while (names.at(-1) !== 'over') {
+      expect(asked.length).toBeLessThanOrEqual(1);
+      for (const { request: { key, offset }, answer } of asked.splice(0)) {
+        order.push([key, offset]);
+        answer();
+      }
+      await settle();
+      for (let event = prefetch.take(); event; event = prefetch.take()) {
+        names.push(nameOf(event));
+        if (event.kind === 'piece') event.piece.slot.release();
+      }
+      if (order.length === 5) names.push(nameOf(await prefetch.next()));
+    }
+    expect(order).toEqual([['k0', 0], ['k0', SLOT_BYTES], ['k0', 2 * SLOT_BYTES], ['k1', 0], ['k2', 0]]);
+  });
+
+  it('reads on in the slot that it has, whether it pays to read ahead or not', async () => {
+    await start([source(0, 10), source(1, 10), source(2, 10)]);
+    mayReadAhead = false;
+    await settle();
+    expect(asked).toHaveLength(3);
   });
 
   it('goes on when a slot is freed', async () => {
