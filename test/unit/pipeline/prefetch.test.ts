@@ -116,9 +116,8 @@ describe('the prefetch', () => {
     await start([source(0, 3 * SLOT_BYTES), source(1, 10), source(2, SLOT_BYTES)]);
     mayReadAhead = false;
     const order: (readonly [key: string, offset: number])[] = [];
-    const names: string[] = [];
     await settle();
-    while (names.at(-1) !== 'over') {
+    for (let turn = 0; turn < 10 && order.length < 5; turn += 1) {
       expect(asked.length).toBeLessThanOrEqual(1);
       for (const { request: { key, offset }, answer } of asked.splice(0)) {
         order.push([key, offset]);
@@ -126,10 +125,8 @@ describe('the prefetch', () => {
       }
       await settle();
       for (let event = prefetch.take(); event; event = prefetch.take()) {
-        names.push(nameOf(event));
         if (event.kind === 'piece') event.piece.slot.release();
       }
-      if (order.length === 5) names.push(nameOf(await prefetch.next()));
     }
     expect(order).toEqual([['k0', 0], ['k0', SLOT_BYTES], ['k0', 2 * SLOT_BYTES], ['k1', 0], ['k2', 0]]);
   });
