@@ -18,6 +18,7 @@ import { atEndOfTurn } from '../stores/end-of-turn.ts';
 import type { ObjectStore } from '../stores/object-store.ts';
 import { Fifo } from './fifo.ts';
 import { Landing } from './landing.ts';
+import { INTERVAL_MS } from './read-ahead.ts';
 import type { Jump, ReadingItem, SourceStretch } from './reading-list.ts';
 import { SLOT_BYTES, viewOf, type Piece, type Reservation, type Slot } from './slab.ts';
 
@@ -110,6 +111,8 @@ export class Prefetch {
   #feeding: Feeding | null = null;
   #loading: Promise<void> | null = null;
   #isAwaitingSlot = false;
+  /** Asks again whether it pays to read ahead: where the only request on its way stands still, nothing else would. */
+  #askingAgain: NodeJS.Timeout | null = null;
   #isTurning = false;
   #feedError: { readonly error: unknown } | null = null;
   #isFed = false;
@@ -202,6 +205,7 @@ export class Prefetch {
     }
     this.#slot?.release();
     this.#slot = null;
+    if (this.#askingAgain) clearTimeout(this.#askingAgain);
   }
 
   /** Starts whatever may be started now. To be called when that may have become more: after a request, an item, a slot, or room in the queue. */
@@ -321,8 +325,10 @@ export class Prefetch {
     const { reservation, keepFree, mayReadAhead } = this.#options;
     // A slot that is full enough is let go before another is asked for: it may be the one that is freed.
     this.#slot?.release();
-    this.#slot = this.#inFlight === 0 || mayReadAhead() ? reservation.tryAcquire(keepFree) : null;
+    const isAllowed = this.#inFlight === 0 || mayReadAhead();
+    this.#slot = isAllowed ? reservation.tryAcquire(keepFree) : null;
     if (this.#slot) return this.#slot.take(lengthBytes);
+    if (!isAllowed) this.#askAgain();
     if (this.#isAwaitingSlot) return null;
     this.#isAwaitingSlot = true;
     void reservation.freed().then(() => {
@@ -330,6 +336,13 @@ export class Prefetch {
       this.#feed();
     });
     return null;
+  }
+
+  #askAgain(): void {
+    this.#askingAgain ??= setTimeout(() => {
+      this.#askingAgain = null;
+      this.#feed();
+    }, INTERVAL_MS);
   }
 
   /** Takes the head off, and goes on with the feeding where the queue was full. */

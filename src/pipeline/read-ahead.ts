@@ -14,7 +14,8 @@ interface LoopTimes { readonly idle: number; readonly active: number }
 
 const FIRST_SLOTS = 4;
 const FEWEST_SLOTS = 2;
-const INTERVAL_MS = 25;
+/** The figure changes no sooner than after so much time. */
+export const INTERVAL_MS = 25;
 /** Shares of the time in which the loop was active: above the one it has none to spare, below the other plenty. */
 const BUSY = 0.8;
 const EASY = 0.4;

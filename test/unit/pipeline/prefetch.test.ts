@@ -4,6 +4,7 @@ import { Prefetch, PrefetchClosed, type Fetched } from '../../../src/pipeline/pr
 import type { ReadingItem, SourceStretch } from '../../../src/pipeline/reading-list.ts';
 import { Slab, SLOT_BYTES, type Reservation } from '../../../src/pipeline/slab.ts';
 import type { ObjectStore, ReadRequest } from '../../../src/stores/object-store.ts';
+import { until } from '../../support/until.ts';
 
 interface Asked { readonly request: ReadRequest; readonly answer: () => void; readonly fail: (reason: unknown) => void }
 
@@ -129,6 +130,15 @@ describe('the prefetch', () => {
       }
     }
     expect(order).toEqual([['k0', 0], ['k0', SLOT_BYTES], ['k0', 2 * SLOT_BYTES], ['k1', 0], ['k2', 0]]);
+  });
+
+  it('reads ahead as soon as it pays, also where the one request on its way stands still', async () => {
+    await start([source(0, SLOT_BYTES), source(1, SLOT_BYTES)]);
+    mayReadAhead = false;
+    await settle();
+    expect(asked.map(({ request }) => request.key)).toEqual(['k0']);
+    mayReadAhead = true;
+    expect(await until(() => asked.map(({ request }) => request.key), ({ length }) => length > 1)).toEqual(['k0', 'k1']);
   });
 
   it('reads on in the slot that it has, whether it pays to read ahead or not', async () => {
