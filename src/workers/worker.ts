@@ -49,7 +49,8 @@ export interface RunningWorker {
   stop(): Promise<void>;
 }
 
-const CALL_BYTES = slotsPerCall(DEFAULT_PART_BYTES) * SLOT_BYTES;
+/** What a call counts for. With parts of the default size it reserves less, and reads ahead in the rest: with more calls in one worker, the next one to start would find fewer left. */
+const CALL_BYTES = slotsPerCall(2 * DEFAULT_PART_BYTES) * SLOT_BYTES;
 
 /** What a worker is made of so far, for `/readyz` and `/status` at any time of its life. */
 interface Assembly {
