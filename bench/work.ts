@@ -1,11 +1,12 @@
 /** The requests that a merge of a set comes to, for the clients that only move bytes: which ranges land where in which part. Pure. */
 import { crc32 } from '@node-rs/crc32';
+import { DEFAULT_PART_BYTES } from '../src/contracts/merge.ts';
 import { combineCrc32 } from '../src/core/crc32.ts';
 import { directoryName, prefixOf, sourcesOf, type Contents, type DataSet, type Source } from './data-sets.ts';
 
 /** As the product reads and writes by default. */
 const RANGE_BYTES = 8 * 2 ** 20;
-export const PART_BYTES = 8 * 2 ** 20;
+export const PART_BYTES = DEFAULT_PART_BYTES;
 
 export interface Read {
   readonly source: Source;

@@ -320,7 +320,7 @@ export class Prefetch {
     return this.#slot && this.#slot.freeBytes >= lengthBytes ? this.#slot.take(lengthBytes) : null;
   }
 
-  /** Room at the start of another slot; null where none is to be had now: then it is asked for again when one is freed. */
+  /** Room at the start of another slot; null where none is to be had now: then it is asked for again when one is freed, or when it may pay to read ahead. */
   #inNewSlot(lengthBytes: number): Piece | null {
     const { reservation, keepFree, mayReadAhead } = this.#options;
     // A slot that is full enough is let go before another is asked for: it may be the one that is freed.
